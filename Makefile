@@ -1,0 +1,52 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help doctor install dev test check fix golden docs benchmark clean
+
+help:  ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+doctor: install  ## install and examine this machine (ARGS="--venv DIR" for another environment)
+	$(BIN)/attn-doctor check $(ARGS)
+
+install: $(VENV)/.installed  ## install into .venv
+
+dev: $(VENV)/.dev  ## install with all that tests and checks need
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+test: dev check  ## install, lint, type-check and run every test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: dev  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: dev  ## mend what the tools can mend by themselves
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+golden: dev  ## write the golden reports anew; read the difference before you commit it
+	$(BIN)/python -m pytest -q tests/reporters --golden
+
+docs: dev  ## generate the pages of rules and backends, the schemas, and the help in README.md
+	$(BIN)/python scripts/generate_docs.py
+
+benchmark: dev  ## measure what a check costs on this machine; writes docs/benchmark.md
+	$(BIN)/python scripts/benchmark.py
+
+clean:  ## remove the environment and the caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,0 +1,46 @@
+"""attn-doctor check."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+from attn_doctor.cli import options
+from attn_doctor.errors import UsageError
+
+
+def check(
+    python: options.PythonPath = None,
+    venv: options.Venv = None,
+    facts: options.FactsFile = None,
+    what_if: options.WhatIfs = [],  # noqa: B006 - typer makes a new list for every call
+    need: options.Needs = [],  # noqa: B006
+    require: options.Requires = [],  # noqa: B006
+    fail_on: options.FailOn = "error",
+    ignore: options.Ignored = [],  # noqa: B006
+    form: options.Format = "text",
+    output: options.Output = None,
+    offline: options.Offline = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Probe the machine and the target environment; print findings, backends and a recommendation."""
+    started = time.perf_counter()
+    from attn_doctor.judgement import check as judgement
+    from attn_doctor.judgement import names, need as needs
+    from attn_doctor.judgement.rule import rules
+    from attn_doctor.reporters import reporter
+
+    render = reporter(form)
+    options.one_of("--fail-on", fail_on, options.FAIL_ON)
+    needed = needs.parse(need)
+    required = [names.backend(name) for name in require]
+    unknown = next((code for code in ignore if code not in rules()), None)
+    if unknown is not None:
+        raise UsageError(f"--ignore {unknown}: there is no such finding", "List them: attn-doctor rule --list")
+    del offline  # check makes no network call
+    found = options.gather_facts(python, venv, facts, what_if)
+    report = judgement.check(found, needed, ignore)
+    elapsed = None if facts or what_if else time.perf_counter() - started
+    options.write(render(report, verbose=verbose, elapsed_s=elapsed, plain=output is not None), output)
+    raise typer.Exit(judgement.exit_code(report, fail_on, required))

@@ -1,0 +1,103 @@
+"""The options that every probing command takes, and what they come to."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_doctor.errors import BadInput, UsageError
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.gather import Facts
+
+FACTS_LIMIT_BYTES = 32 << 20
+
+PythonPath = Annotated[str | None, typer.Option("--python", metavar="PATH", help="The interpreter of the environment to examine.")]
+Venv = Annotated[str | None, typer.Option("--venv", metavar="DIR", help="The virtual environment to examine.")]
+FactsFile = Annotated[str | None, typer.Option("--facts", metavar="FILE", help="Use these facts in place of probing (-: standard input).")]
+WhatIfs = Annotated[list[str], typer.Option("--what-if", metavar="KEY=VALUE", help="Change one fact after probing; repeatable.")]
+Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")]
+Output = Annotated[str | None, typer.Option("--output", metavar="FILE", help="Write there instead of to standard output.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Make no network call at all.")]
+Needs = Annotated[list[str], typer.Option("--need", metavar="KEY[=VALUE]", help="What the model needs: dtype=bf16, head_dim=128, causal ...; repeatable.")]
+Requires = Annotated[list[str], typer.Option("--require", metavar="BACKEND", help="Exit 1 unless this backend is ready; repeatable.")]
+FailOn = Annotated[str, typer.Option("--fail-on", metavar="LEVEL", help="The severity that makes the exit code 1: error, warning or never.")]
+Ignored = Annotated[list[str], typer.Option("--ignore", metavar="CODE", help="This finding never counts for the exit code; repeatable.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show everything: all reasons, kernels, evidence.")]
+
+FAIL_ON = ("error", "warning", "never")
+
+
+def gather_facts(python: str | None, venv: str | None, file: str | None, what_ifs: list[str]) -> Facts:
+    """Facts of this machine or from a file, with the what-ifs applied."""
+    from attn_doctor.machine import gather
+
+    if file is not None:
+        if python or venv:
+            raise UsageError("--facts takes the place of probing: it cannot go with --python or --venv")
+        facts = gather.decode(_read(file), "standard input" if file == "-" else file)
+    else:
+        from attn_doctor.machine.host import LiveHost
+        from attn_doctor.machine.target import locate
+
+        if python and venv:
+            raise UsageError("--python and --venv both name the target: give one")
+        host = LiveHost()
+        facts = gather.gather(host, locate(host, python, venv))
+    if not what_ifs:
+        return facts
+    from attn_doctor.machine import whatif
+
+    return whatif.apply(facts, what_ifs)
+
+
+def _read(file: str) -> bytes:
+    try:
+        if file == "-":
+            data = sys.stdin.buffer.read(FACTS_LIMIT_BYTES + 1)
+        else:
+            with open(file, "rb") as opened:
+                data = opened.read(FACTS_LIMIT_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > FACTS_LIMIT_BYTES:
+        raise BadInput(f"{file}: larger than {FACTS_LIMIT_BYTES >> 20} MiB: these are not facts")
+    return data
+
+
+def one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
+    """The value, or a UsageError that lists what is allowed."""
+    if value not in allowed:
+        raise UsageError(f"{option} {value}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+    return value
+
+
+def write(text: str, output: str | None) -> None:
+    """To standard output or to the file that was asked for."""
+    if output is None:
+        stream = sys.stdout
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "ascii_fallback").decode(encoding))
+        return
+    try:
+        with open(output, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise BadInput(f"cannot write {output}: {error.strerror}") from error
+
+
+# what a terminal without these characters gets in their place
+ASCII = {"·": "|", "–": "-", "…": "...", "→": "->"}
+
+
+def _fall_back(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(ASCII.get(char, "?") for char in error.object[error.start : error.end]), error.end
+
+
+import codecs  # noqa: E402 - registered beside what it serves
+
+codecs.register_error("ascii_fallback", _fall_back)

@@ -1,0 +1,1 @@
+"""What does it mean? Rules, backends, and the recommendation; no input or output here."""

@@ -1,0 +1,70 @@
+"""What the FlashAttention packages have in common: an installed build that may be for another torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from attn_doctor.knowledge.versions import major, major_minor, public
+from attn_doctor.judgement import wheel_choice
+from attn_doctor.judgement.backend import Obstacle
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.packages import Package
+    from attn_doctor.judgement.view import Machine
+
+BUILD = re.compile(r"(?:cu(?P<cuda>\d+))?(?:torch(?P<torch>\d+\.?\d+))?(?:cxx11abi(?P<abi>TRUE|FALSE))?", re.IGNORECASE)
+
+
+def parse_build(build: str) -> tuple[str | None, str | None, bool | None]:
+    """('12', '2.7', True) from 'cu12torch2.7cxx11abiTRUE': CUDA major, torch minor, C++ ABI; None where not said."""
+    match = BUILD.search(build)
+    if match is None:
+        return None, None, None
+    cuda = match["cuda"]
+    major_only = cuda if cuda is None or len(cuda) <= 2 else cuda[:2]  # noqa: PLR2004 - cu12, cu128
+    abi = match["abi"].upper() == "TRUE" if match["abi"] else None
+    return major_only, match["torch"], abi
+
+
+def mismatch(machine: Machine, package: Package) -> str | None:
+    """How an installed build differs from the installed torch; None where it fits or does not say."""
+    torch = machine.torch
+    if torch is None or not package.build:
+        return None
+    cuda, minor, abi = parse_build(package.build)
+    if minor and "." in minor and minor != major_minor(public(torch.version)):
+        return f"{package.version} was built for torch {minor}; torch {torch.version} is installed"
+    if cuda and torch.cuda and int(cuda) != major(torch.cuda):
+        return f"{package.version} was built for CUDA {cuda}; torch {torch.version} is CUDA {torch.cuda}"
+    linux = machine.os == "linux"  # on Windows the label carries no meaning
+    if linux and abi is not None and torch.cxx11abi is not None and abi != torch.cxx11abi and not _label_lies(minor, abi):
+        return f"{package.version} was built for the {'new' if abi else 'old'} C++ ABI; torch {torch.version} has the other"
+    return None
+
+
+def _label_lies(minor: str | None, abi: bool) -> bool:
+    """FALSE was never forced: a wheel so labelled has the ABI of the torch it was built with, new from 2.6's builds on."""
+    return not abi and minor is not None and minor not in {"2.0", "2.1", "2.2", "2.3", "2.4", "2.5"}
+
+
+def installed_or_way(
+    machine: Machine, gpu: Gpu | None, installed: Package | None, package: str, series: str = "2"
+) -> Iterator[Obstacle]:
+    """Nothing where the installed build fits, else how a fitting one comes in."""
+    if installed is None:
+        yield from wheel_choice.ways(machine, gpu, package, series)
+        return
+    wrong = mismatch(machine, installed)
+    if wrong:
+        for way in wheel_choice.ways(machine, gpu, package, series):
+            yield Obstacle(way.status, f"{wrong}; {way.reason}")
+
+
+def built_remark(installed: Package | None) -> tuple[str, ...]:
+    """What is known of the installed build."""
+    if installed is None:
+        return ()
+    return (f"{installed.version} is installed" + (f", built for {installed.build}" if installed.build else ""),)

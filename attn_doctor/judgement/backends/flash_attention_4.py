@@ -1,0 +1,75 @@
+"""flash_attention_4
+
+flash-attn-4, written in Python (CuTe DSL) and compiled on first use: forward on compute capability 8.0 to 12.1,
+backward from 9.0. There are only pre-releases so far. It shares the import name `flash_attn` with flash-attn 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from attn_doctor.knowledge.attention import demands
+from attn_doctor.knowledge.capability import capability
+from attn_doctor.wheels.resolve import fitting
+from attn_doctor.judgement import conditions
+from attn_doctor.judgement.backend import Backend, Obstacle
+from attn_doctor.judgement.wheel_choice import key
+from attn_doctor.judgement.backends._flash import built_remark
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.packages import Package
+    from attn_doctor.judgement.need import Need
+    from attn_doctor.judgement.view import Machine
+
+PACKAGE = "flash-attn-4"
+BACKWARD_MAJOR = 9
+NOT_DETERMINISTIC_MAJOR = 12
+FP8_MAJOR = 10
+
+
+def installed(machine: Machine) -> Package | None:
+    return machine.packages.get(PACKAGE)
+
+
+def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
+    row = demands("flash_attention_4")
+    yield from conditions.nvidia_gpu(machine, gpu, row)
+    yield from conditions.needs(need, row, gpu, None)
+    if gpu and gpu.compute_capability:
+        yield from by_generation(capability(gpu.compute_capability)[0], need)
+    yield from conditions.driver(machine)
+    yield from conditions.torch(machine, gpu)
+
+
+def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
+    if installed(machine) is None:
+        found = fitting(PACKAGE, key(machine, gpu))
+        if found:
+            yield Obstacle("installable", f"{found[0].version}, a pre-release: it has no other")
+        else:
+            yield Obstacle("blocked", "no release fits this Python and operating system")
+
+
+def by_generation(gpu_major: int, need: Need) -> Iterator[Obstacle]:
+    """What it does on one generation of GPUs and not on another."""
+    if need.has("backward") and gpu_major < BACKWARD_MAJOR:
+        yield Obstacle("unsupported", "is forward only on 8.x")
+    if need.has("deterministic") and gpu_major == NOT_DETERMINISTIC_MAJOR:
+        yield Obstacle("unsupported", "is not deterministic on 12.x")
+    if need.dtype == "fp8" and gpu_major > FP8_MAJOR:
+        yield Obstacle("unsupported", "has fp8 on 10.x only")
+
+
+def remarks(machine: Machine, gpu: Gpu | None, _need: Need) -> tuple[str, ...]:
+    forward_only = gpu and gpu.compute_capability and capability(gpu.compute_capability)[0] < BACKWARD_MAJOR
+    return (*built_remark(installed(machine)), *(("forward only on 8.x",) if forward_only else ()))
+
+
+def version(machine: Machine) -> str | None:
+    package = installed(machine)
+    return package.version if package else None
+
+
+BACKEND = Backend("flash_attention_4", "FlashAttention 4", obstacles, version, ways, remarks)

@@ -1,0 +1,63 @@
+"""flex_attention
+
+`torch.nn.attention.flex_attention`, since torch 2.5: any mask or score change written as a Python function, compiled
+by torch.compile into a fused kernel. On a GPU that takes Triton; without compilation it holds the whole score matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from attn_doctor.knowledge import sdpa
+from attn_doctor.knowledge.attention import demands
+from attn_doctor.knowledge.versions import numbers, public
+from attn_doctor.judgement import conditions
+from attn_doctor.judgement.backend import Backend, Obstacle
+from attn_doctor.judgement.backends.eager import torch_runs, torch_version, where
+from attn_doctor.judgement.backends.triton import compiler_chain
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.judgement.need import Need
+    from attn_doctor.judgement.view import Machine
+
+FIRST_TORCH = "2.5"
+FIRST_TORCH_CPU = "2.6"
+
+
+def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
+    row = demands("flex_attention")
+    yield from torch_runs(machine, gpu)
+    yield from new_enough(machine)
+    yield from conditions.needs(need, row, gpu if machine.device == "cuda" else None, None)
+    if machine.device == "mps":
+        yield Obstacle("blocked", "its fused kernels are not established for Apple GPUs; sdpa runs there")
+    elif machine.device == "cuda" and gpu:
+        yield from conditions.capable(gpu, row)
+        yield from compiler_chain(machine)
+    elif machine.device == "rocm":
+        yield from compiler_chain(machine)
+    elif machine.torch and machine.compiler is None and not machine.unknown("compiler"):
+        yield Obstacle("blocked", "torch.compile needs a C++ compiler, and there is none")
+
+
+def new_enough(machine: Machine) -> Iterator[Obstacle]:
+    """A torch that has it, on the device that is used."""
+    if machine.torch is None:
+        return
+    release = sdpa.release(machine.torch.version)
+    have = numbers(public(machine.torch.version))
+    if release is None or not release.flex:
+        yield Obstacle("installable", f"needs torch {FIRST_TORCH}; {machine.torch.version} is installed")
+    elif machine.device == "cpu" and have < numbers(FIRST_TORCH_CPU):
+        yield Obstacle("installable", f"needs torch {FIRST_TORCH_CPU} on the CPU; {machine.torch.version} is installed")
+
+
+def remarks(machine: Machine, _gpu: Gpu | None, need: Need) -> tuple[str, ...]:
+    place = where(machine)
+    forward = "; forward only there" if machine.device == "cpu" and need.has("backward") else ""
+    return (place + forward,) if place else ()
+
+
+BACKEND = Backend("flex_attention", "FlexAttention", obstacles, torch_version, remarks=remarks)

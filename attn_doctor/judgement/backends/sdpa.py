@@ -1,0 +1,116 @@
+"""sdpa
+
+`torch.nn.functional.scaled_dot_product_attention`. Needs nothing but torch 2.0. It chooses among kernels at every
+call: flash (FlashAttention 2 since torch 2.2), memory-efficient, cuDNN, and math, the fallback that holds the whole
+score matrix. Which one runs depends on the GPU, the dtype, the head dimension and the mask; this report says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from attn_doctor.knowledge import sdpa as table
+from attn_doctor.knowledge.attention import demands
+from attn_doctor.knowledge.capability import capability
+from attn_doctor.knowledge.versions import numbers, public
+from attn_doctor.judgement import conditions
+from attn_doctor.judgement.backend import Backend, Obstacle
+from attn_doctor.judgement.report import KernelVerdict
+from attn_doctor.judgement.backends.eager import torch_runs, torch_version, where
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.judgement.need import Need
+    from attn_doctor.judgement.view import Machine
+
+FIRST_TORCH = "2.0"
+
+
+def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
+    yield from torch_runs(machine, gpu)
+    if machine.torch and numbers(public(machine.torch.version)) < numbers(FIRST_TORCH):
+        yield Obstacle("installable", f"needs torch {FIRST_TORCH}; {machine.torch.version} is installed")
+    yield from conditions.needs(need, demands("sdpa"), gpu, None)
+
+
+def refusal(kernel: str, release: table.Release, on: str, need: Need) -> str | None:
+    """Why a fused kernel does not take what is needed on that capability; None where it does."""
+    if kernel == "math":
+        return None
+    limits = table.table().limits[kernel]
+    span: table.Range | None = getattr(release, kernel)
+    if span is None:
+        return "this torch has none"
+    if not table.within(span, on):
+        return f"needs compute capability {span[0]} to {span[1] or 'any'}; this GPU has {on}"
+    if need.dtype and need.dtype not in limits.dtypes:
+        return f"takes {' and '.join(limits.dtypes)}, not {need.dtype}"
+    if kernel == "mem_efficient" and need.dtype == "bf16" and capability(on)[0] < 8:  # noqa: PLR2004 - sdp_utils.cpp
+        return "takes bf16 from compute capability 8.0"
+    if need.head_dim and limits.head_dim_max and need.head_dim > limits.head_dim_max:
+        return f"head dimensions up to {limits.head_dim_max}"
+    masked = next((feature for feature in ("mask", "alibi", "sliding_window") if need.has(feature)), None)
+    if masked and not limits.mask:
+        return f"takes no {'mask' if masked == 'mask' else masked.replace('_', ' ') + ' (it is a mask here)'}"
+    if kernel == "cudnn" and need.has("deterministic"):
+        return "refused under use_deterministic_algorithms"
+    return None
+
+
+def cudnn_first(machine: Machine, on: str) -> bool:
+    """Whether the dispatcher asks cuDNN before flash."""
+    row = table.table().cudnn_first
+    if machine.environment.get(row.variable) == "1" or capability(on)[0] not in row.majors:
+        return False
+    installed = [machine.packages[name].version for name in machine.packages if name.startswith("nvidia-cudnn-cu")]
+    stated = installed or [pins for pins in (_pinned_cudnn(machine),) if pins]
+    return bool(stated) and numbers(stated[0])[:3] > numbers(row.above_cudnn)
+
+
+def _pinned_cudnn(machine: Machine) -> str | None:
+    from attn_doctor.knowledge import torch_builds
+
+    pins = torch_builds.pins(machine.torch.version) if machine.torch else None
+    return pins.cudnn if pins else None
+
+
+def kernels(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[KernelVerdict, ...]:
+    """Every kernel on this GPU, in the dispatcher's order; the first usable one is chosen."""
+    torch = machine.torch
+    release = table.release(torch.version) if torch else None
+    if not gpu or not gpu.compute_capability or machine.device != "cuda" or release is None or machine.lacks_code(gpu):
+        return ()
+    on = gpu.compute_capability
+    order = ("flash", "mem_efficient", "math", "cudnn")
+    if cudnn_first(machine, on):
+        order = ("cudnn", "flash", "mem_efficient", "math")
+    refusals = {kernel: refusal(kernel, release, on, need) for kernel in order}
+    if machine.os == "windows" and refusals["flash"] is None:
+        # Windows builds came with and without it: no table can say, only torch itself
+        refusals["flash"] = "Windows builds may lack it; attn-doctor verify sdpa asks torch"
+    chosen = next(kernel for kernel in order if refusals[kernel] is None)
+    return tuple(
+        KernelVerdict(gpu.name, kernel, refusals[kernel] is None, kernel == chosen, refusals[kernel]) for kernel in order
+    )
+
+
+NAMES = {"flash": "{flash}", "mem_efficient": "memory-efficient kernel", "cudnn": "cuDNN kernel", "math": "math kernel"}
+
+
+def remarks(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[str, ...]:
+    found = kernels(machine, gpu, need)
+    if not found or machine.torch is None:
+        return (where(machine),) if where(machine) else ()
+    release = table.release(machine.torch.version)
+    chosen = next(kernel for kernel in found if kernel.chosen)
+    flash = f"FlashAttention {release.bundled_flash[-1]} kernel" if release else "flash kernel"
+    said = [f"runs torch's {NAMES[chosen.kernel].format(flash=flash)} on this GPU"]
+    if chosen.kernel != "flash":
+        said += [f"not its flash kernel: {kernel.reason}" for kernel in found if kernel.kernel == "flash" and kernel.reason]
+    if chosen.kernel == "math":
+        said.append("the math kernel holds the whole score matrix in memory")
+    return tuple(said)
+
+
+BACKEND = Backend("sdpa", "PyTorch scaled_dot_product_attention", obstacles, torch_version, remarks=remarks, kernels=kernels)

@@ -1,0 +1,70 @@
+"""xformers
+
+xFormers' memory_efficient_attention. Each release is built for one torch release (from 0.0.35 on for torch 2.10 and
+later) and one CUDA version: both decide whether a wheel loads. Wheels since 0.0.31 carry code from compute capability
+7.5 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from attn_doctor.knowledge.attention import demands, xformers_floor
+from attn_doctor.knowledge.capability import capability
+from attn_doctor.judgement import conditions
+from attn_doctor.judgement.backend import Backend, Obstacle
+from attn_doctor.judgement.backends._flash import built_remark, installed_or_way
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.packages import Package
+    from attn_doctor.judgement.need import Need
+    from attn_doctor.judgement.view import Machine
+
+
+def installed(machine: Machine) -> Package | None:
+    return machine.packages.get("xformers")
+
+
+def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
+    row = demands("xformers")
+    if gpu and gpu.vendor == "amd":
+        if installed(machine) is None:
+            yield Obstacle("blocked", "on AMD it comes from a ROCm folder of the PyTorch index, by hand")
+        return
+    yield from conditions.nvidia_gpu(machine, gpu, row)
+    yield from conditions.needs(need, row, gpu, None)
+    yield from conditions.driver(machine)
+    yield from conditions.torch(machine, gpu)
+    yield from code(machine, gpu)
+
+
+def code(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
+    """Code for the GPU in the installed version."""
+    have = version(machine)
+    if have is None or gpu is None or gpu.compute_capability is None:
+        return
+    floor = xformers_floor(have)
+    if capability(gpu.compute_capability) < capability(floor.min_capability):
+        yield Obstacle("blocked", f"the wheels of {have} have code from compute capability {floor.min_capability} on")
+
+
+def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
+    if gpu and gpu.vendor == "nvidia":
+        yield from installed_or_way(machine, gpu, installed(machine), "xformers")
+
+
+def version(machine: Machine) -> str | None:
+    package = installed(machine)
+    return package.version if package else None
+
+
+BACKEND = Backend(
+    "xformers",
+    "xFormers",
+    obstacles,
+    version,
+    ways,
+    lambda machine, _gpu, _need: built_remark(installed(machine)),
+)

@@ -1,0 +1,114 @@
+"""Conditions that several backends share: each yields the obstacles it sees, and nothing where all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from attn_doctor.knowledge import cuda
+from attn_doctor.knowledge.attention import Demands
+from attn_doctor.knowledge.capability import capability
+from attn_doctor.knowledge.versions import numbers
+from attn_doctor.judgement import torch_choice
+from attn_doctor.judgement.backend import Obstacle
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.judgement.need import Need
+    from attn_doctor.judgement.view import Machine
+
+
+def nvidia_gpu(machine: Machine, gpu: Gpu | None, demands: Demands) -> Iterator[Obstacle]:
+    """An NVIDIA GPU of sufficient capability, on an operating system that has CUDA."""
+    if machine.os == "macos":
+        yield Obstacle("unsupported", "macOS has no CUDA")
+    elif gpu is None:
+        yield no_gpu(machine)
+    elif gpu.vendor != "nvidia":
+        yield Obstacle("unsupported", f"{gpu.name} is no NVIDIA GPU")
+    else:
+        yield from capable(gpu, demands)
+
+
+def no_gpu(machine: Machine) -> Obstacle:
+    """Why there is no GPU to judge: none is there, none is visible, or nobody could look."""
+    if why := machine.unknown("gpus"):
+        return Obstacle("blocked", f"the GPUs could not be read: {why}")
+    if machine.all_gpus:
+        hidden = machine.environment.get("CUDA_VISIBLE_DEVICES", "")
+        return Obstacle("blocked", f"CUDA_VISIBLE_DEVICES={hidden!r} hides every GPU")
+    return Obstacle("unsupported", "this machine has no GPU")
+
+
+def capable(gpu: Gpu, demands: Demands) -> Iterator[Obstacle]:
+    """A compute capability inside what the backend's code serves."""
+    if gpu.fault:
+        yield Obstacle("blocked", f"{gpu.name}: {gpu.fault}")
+    elif gpu.compute_capability is None:
+        yield Obstacle("blocked", f"the compute capability of {gpu.name} is not known; give it with --what-if cc=X.Y")
+    else:
+        have = capability(gpu.compute_capability)
+        if demands.min_capability and have < capability(demands.min_capability):
+            yield Obstacle("unsupported", f"needs compute capability {demands.min_capability}; this GPU has {gpu.compute_capability}")
+        if demands.max_capability_major and have[0] > demands.max_capability_major:
+            yield Obstacle("unsupported", f"has no code for compute capability {gpu.compute_capability}")
+
+
+def driver(machine: Machine) -> Iterator[Obstacle]:
+    """A driver that is loaded and runs torch's CUDA, or a torch that this driver runs."""
+    if machine.driver is None:
+        why = machine.unknown("driver")
+        yield Obstacle("blocked", f"the driver could not be read: {why}" if why else "no NVIDIA driver is loaded")
+    elif machine.driver.fault:
+        yield Obstacle("blocked", f"the driver does not answer: {machine.driver.fault}")
+    elif machine.torch and machine.torch.cuda and not machine.driver_serves:
+        floor = cuda.driver_floor(machine.torch.cuda, machine.os)
+        move = torch_choice.best(machine)
+        said = f"driver {machine.driver.version} is older than {floor}, the minimum for CUDA {machine.torch.cuda}"
+        yield Obstacle("installable", f"{said}; {torch_choice.label(move)} runs on it") if move else Obstacle("blocked", said)
+
+
+def torch(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
+    """A torch with a CUDA build that has code for this GPU, or a published one that could take its place."""
+    installed = machine.torch
+    problem = None
+    if installed is None:
+        why = machine.unknown("torch")
+        problem = f"torch could not be read: {why}" if why else "torch is not installed in the target"
+    elif installed.rocm or installed.xpu:
+        problem = f"torch {installed.version} is not a CUDA build"
+    elif installed.cuda is None:
+        problem = f"torch {installed.version} is a CPU build"
+    elif gpu and machine.lacks_code(gpu):
+        problem = f"torch {installed.version} has no code for this GPU"
+    if problem is None:
+        return
+    move = torch_choice.best(machine)
+    if move is None:
+        yield Obstacle("blocked", f"{problem}, and no published torch fits this machine")
+    else:
+        yield Obstacle("installable", f"{problem}; {torch_choice.label(move)} has what it takes")
+
+
+def needs(need: Need, demands: Demands, gpu: Gpu | None, version: str | None) -> Iterator[Obstacle]:
+    """What the model asks for and this backend lacks."""
+    on = gpu.compute_capability if gpu else None
+    if need.dtype and demands.dtypes:
+        lowest = demands.dtypes.get(need.dtype)
+        if lowest is None:
+            yield Obstacle("unsupported", f"has no {need.dtype}")
+        elif on and capability(on) < capability(lowest):
+            yield Obstacle("unsupported", f"has {need.dtype} from compute capability {lowest}; this GPU has {on}")
+    if need.head_dim and demands.head_dim_max and need.head_dim > demands.head_dim_max:
+        yield Obstacle("unsupported", f"head dimensions go up to {demands.head_dim_max}; {need.head_dim} is asked for")
+    for feature in need.features:
+        yield from _feature(feature, demands, version)
+
+
+def _feature(feature: str, demands: Demands, version: str | None) -> Iterator[Obstacle]:
+    offered = demands.features.get(feature)
+    if offered is False:
+        yield Obstacle("unsupported", f"has no {feature.replace('_', ' ')}")
+    elif isinstance(offered, str) and version and numbers(version) < numbers(offered):
+        said = f"version {version} has no {feature.replace('_', ' ')}; {offered} and later have"
+        yield Obstacle("blocked", said)

@@ -1,0 +1,73 @@
+"""What the model needs of its attention: `--need KEY[=VALUE]`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from attn_doctor.errors import UsageError
+
+DTYPES = ("fp16", "bf16", "fp32", "fp8")
+FEATURES = (
+    "alibi",
+    "backward",
+    "causal",
+    "deterministic",
+    "dropout",
+    "gqa",
+    "mask",
+    "paged_kv",
+    "sliding_window",
+    "softcap",
+)
+
+
+class Need(msgspec.Struct, frozen=True):
+    """Nothing asked for is nothing judged."""
+
+    dtype: str | None = None
+    head_dim: int | None = None
+    features: tuple[str, ...] = ()
+
+    def has(self, feature: str) -> bool:
+        """Whether that feature is asked for."""
+        return feature in self.features
+
+    def as_dict(self) -> dict[str, str]:
+        """As given, for the report."""
+        given = {"dtype": self.dtype, "head_dim": str(self.head_dim) if self.head_dim else None}
+        return {key: value for key, value in given.items() if value} | dict.fromkeys(self.features, "true")
+
+
+def parse(given: Sequence[str]) -> Need:
+    """A Need from the values of `--need`. Raises UsageError on an unknown key or a value that cannot be read."""
+    dtype: str | None = None
+    head_dim: int | None = None
+    features: list[str] = []
+    for item in given:
+        key, sign, value = item.partition("=")
+        if key == "dtype" and value in DTYPES:
+            dtype = value
+        elif key == "head_dim" and value.isdigit() and 0 < int(value) <= 1 << 16:
+            head_dim = int(value)
+        elif key in FEATURES and (not sign or value in ("true", "false")):
+            features += [key] if value != "false" else []
+        else:
+            raise _bad(key, value if sign else None)
+    return Need(dtype, head_dim, tuple(sorted(set(features))))
+
+
+def _bad(key: str, value: str | None) -> UsageError:
+    expected = {"dtype": " or ".join(DTYPES), "head_dim": "a whole number such as 128"}
+    if key in expected:
+        return UsageError(f"--need {key}={value or ''}: expected {expected[key]}")
+    if key in FEATURES:
+        return UsageError(f"--need {key}={value}: expected true or false, or no value")
+    from difflib import get_close_matches
+
+    known = ("dtype", "head_dim", *FEATURES)
+    near = get_close_matches(key, known, n=1)
+    return UsageError(
+        f"there is no need {key!r}", f"{f'Did you mean {near[0]}? ' if near else ''}Needs: {', '.join(known)}."
+    )

@@ -1,0 +1,83 @@
+"""What to use now, what would be best, and the one next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from attn_doctor.knowledge.capability import capability
+from attn_doctor.knowledge.tables import load
+from attn_doctor.judgement import commands, torch_choice, wheel_choice
+from attn_doctor.judgement.backend import backends
+from attn_doctor.judgement.report import BackendVerdict, Finding, Recommendation
+from attn_doctor.judgement.view import Machine
+
+
+class Preference(msgspec.Struct, frozen=True):
+    """The order in which backends are preferred on GPUs of one generation."""
+
+    majors: tuple[int, ...]  # of the compute capability; empty: everything else
+    order: tuple[str, ...]
+    why: str
+    source: str
+
+
+class Preferences(msgspec.Struct, frozen=True):
+    """The table `preferences`."""
+
+    as_of: str
+    rows: tuple[Preference, ...]
+
+
+def preference(machine: Machine) -> Preference:
+    """By the oldest GPU: what is recommended runs on all of them."""
+    rows = load("preferences", Preferences).rows
+    lowest = capability(machine.capabilities[0])[0] if machine.capabilities and machine.device == "cuda" else None
+    return next(row for row in rows if lowest in row.majors or not row.majors)
+
+
+def recommend(machine: Machine, verdicts: Sequence[BackendVerdict], findings: Sequence[Finding]) -> Recommendation:
+    """From the verdicts alone: nothing is recommended that the table of backends does not call ready or installable."""
+    by_name = {verdict.name: verdict for verdict in verdicts}
+    chosen = preference(machine)
+    ordered = [by_name[name] for name in chosen.order]
+    use_now = next((verdict for verdict in ordered if verdict.status == "ready"), None)
+    best = next((verdict for verdict in ordered if verdict.status in ("ready", "installable")), None)
+    fix = next((command for finding in findings if finding.severity == "error" for command in finding.fix), None)
+    if fix is not None:
+        # an error comes first: what would be best is judged again once it is mended
+        return Recommendation(use_now.name if use_now else None, best.name if best else None, _why(use_now), fix)
+    if best is None or best is use_now:
+        return Recommendation(use_now.name if use_now else None, use_now.name if use_now else None, _why(use_now), None)
+    why = (*_why(use_now), f"{best.name}: {chosen.why}")
+    return Recommendation(use_now.name if use_now else None, best.name, why, next_step(machine, best.name))
+
+
+def _why(verdict: BackendVerdict | None) -> tuple[str, ...]:
+    return verdict.reasons[:1] if verdict else ()
+
+
+def next_step(machine: Machine, name: str) -> str | None:
+    """The command that brings a backend: torch where that is what is missing, else its file or package."""
+    if machine.torch is None:
+        move = torch_choice.best(machine) if machine.nvidia else None
+        return commands.install_torch(machine, move) if move else f"{commands.installer(machine)} torch"
+    gpu = machine.nvidia[0] if machine.nvidia else None
+    package = PACKAGES.get(name)
+    if package is None:
+        return None
+    found = wheel_choice.fitting(package, wheel_choice.key(machine, gpu))
+    if found and found[0].url:
+        return f"{commands.installer(machine)} --no-deps {found[0].url.replace('+', '%2B')}"
+    if found:
+        return f"{commands.installer(machine)} --no-deps {package}=={found[0].version}"
+    return f"attn-doctor check --need backward -v  # {backends()[name].title}: see its reasons"
+
+
+PACKAGES = {
+    "flash_attention_2": "flash-attn",
+    "flash_attention_3": "flash-attn-3",
+    "flash_attention_4": "flash-attn-4",
+    "xformers": "xformers",
+}

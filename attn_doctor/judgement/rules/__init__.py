@@ -1,0 +1,1 @@
+"""One finding per file; the docstring is the page of docs."""

@@ -1,0 +1,31 @@
+"""AD901 newer-than-the-tables
+
+A driver, torch or GPU here is newer than the newest row of attn-doctor's tables. It is judged by rule: a newer driver
+runs what an older one ran, code runs on the same major capability and an equal or higher minor one, PTX on any later
+one. Nothing is called incompatible for being new.
+"""
+
+from __future__ import annotations
+
+from attn_doctor.knowledge import cuda, torch_builds
+from attn_doctor.knowledge.versions import numbers, public
+from attn_doctor.machine.probes.driver import Driver
+from attn_doctor.machine.probes.torch import TorchDist
+from attn_doctor.judgement.rule import Problem, Rule
+from attn_doctor.judgement.view import Machine
+
+
+def check(machine: Machine, driver: Driver | None, torch: TorchDist | None) -> Problem | None:
+    newer = []
+    if driver and numbers(driver.version) > numbers(cuda.newest_driver(machine.os)):
+        newer.append(f"driver {driver.version} (the tables end at {cuda.newest_driver(machine.os)})")
+    if torch and numbers(public(torch.version)) > numbers(torch_builds.newest()):
+        newer.append(f"torch {torch.version} (the tables end at {torch_builds.newest()})")
+    if torch and torch.cuda and numbers(torch.cuda) > numbers(cuda.newest()):
+        newer.append(f"CUDA {torch.cuda} (the tables end at {cuda.newest()})")
+    if not newer:
+        return None
+    return Problem(f"{'; '.join(newer)}. Judged by rule; a newer attn-doctor may know more.", fix=("pip install -U attn-doctor",))
+
+
+RULE = Rule("AD901", "newer-than-the-tables", "info", "newer than attn-doctor's tables", check)

@@ -1,0 +1,26 @@
+"""AD105 torch-not-installed
+
+The target environment has no torch. Every attention backend builds on it, so there is nothing to judge but what could
+be installed. If torch is installed somewhere else, name that environment with `--venv DIR` or `--python PATH`.
+"""
+
+from __future__ import annotations
+
+from attn_doctor.machine.probes.python import Python
+from attn_doctor.machine.probes.torch import TorchDist
+from attn_doctor.judgement import commands, torch_choice
+from attn_doctor.judgement.rule import Problem, Rule
+from attn_doctor.judgement.view import Machine
+
+
+def check(machine: Machine, python: Python, torch: TorchDist | None) -> Problem | None:
+    if torch is not None:
+        return None
+    move = torch_choice.best(machine) if machine.nvidia else None
+    said = f"{python.prefix or 'The target'} has no torch."
+    if python.own:
+        said += " It is the environment that attn-doctor runs in; name another with --venv DIR."
+    return Problem(said, fix=(commands.install_torch(machine, move) if move else f"{commands.installer(machine)} torch",))
+
+
+RULE = Rule("AD105", "torch-not-installed", "warning", "torch is not installed in the target", check)

@@ -1,0 +1,166 @@
+"""The machine as the judges see it: facts with their absences, and what follows from them for every judge alike."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from attn_doctor.knowledge import capability, cuda
+from attn_doctor.knowledge.versions import numbers
+from attn_doctor.machine.facts import Known, Unknown
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.gather import Facts
+    from attn_doctor.machine.probes.compiler import Compiler
+    from attn_doctor.machine.probes.driver import Driver
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.libc import Libc
+    from attn_doctor.machine.probes.memory import Memory
+    from attn_doctor.machine.probes.packages import Package
+    from attn_doctor.machine.probes.python import Python
+    from attn_doctor.machine.probes.system import System
+    from attn_doctor.machine.probes.toolkits import Toolkits
+    from attn_doctor.machine.probes.torch import TorchDist
+
+Device = Literal["cuda", "rocm", "mps", "cpu"]
+
+
+class Machine:
+    """A view of facts. A property is None both for what is absent and for what could not be read: see `unknown`."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def _value(self, name: str) -> Any:
+        reading = self.facts.readings.get(name)
+        return reading.value if isinstance(reading, Known) else None
+
+    def unknown(self, name: str) -> str | None:
+        """Why that reading is not known; None where it is known or absent."""
+        reading = self.facts.readings.get(name)
+        return reading.reason if isinstance(reading, Unknown) else None
+
+    @cached_property
+    def system(self) -> System | None:
+        return self._value("system")  # type: ignore[no-any-return]
+
+    @cached_property
+    def os(self) -> str:
+        return self.system.os if self.system else "linux"
+
+    @cached_property
+    def arch(self) -> str:
+        return self.system.arch if self.system else "x86_64"
+
+    @cached_property
+    def libc(self) -> Libc | None:
+        return self._value("libc")  # type: ignore[no-any-return]
+
+    @cached_property
+    def python(self) -> Python | None:
+        return self._value("python")  # type: ignore[no-any-return]
+
+    @cached_property
+    def torch(self) -> TorchDist | None:
+        return self._value("torch")  # type: ignore[no-any-return]
+
+    @cached_property
+    def driver(self) -> Driver | None:
+        return self._value("driver")  # type: ignore[no-any-return]
+
+    @cached_property
+    def memory(self) -> Memory | None:
+        return self._value("memory")  # type: ignore[no-any-return]
+
+    @cached_property
+    def compiler(self) -> Compiler | None:
+        return self._value("compiler")  # type: ignore[no-any-return]
+
+    @cached_property
+    def toolkits(self) -> Toolkits | None:
+        return self._value("toolkits")  # type: ignore[no-any-return]
+
+    @cached_property
+    def packages(self) -> dict[str, Package]:
+        return self._value("packages") or {}
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        return self._value("environment") or {}
+
+    @cached_property
+    def all_gpus(self) -> tuple[Gpu, ...]:
+        return self._value("gpus") or ()
+
+    @cached_property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs that a process started here would see."""
+        return visible(self.all_gpus, self.environment.get("CUDA_VISIBLE_DEVICES"))
+
+    @cached_property
+    def nvidia(self) -> tuple[Gpu, ...]:
+        return tuple(gpu for gpu in self.gpus if gpu.vendor == "nvidia")
+
+    @cached_property
+    def capabilities(self) -> tuple[str, ...]:
+        """The compute capabilities of the visible NVIDIA GPUs, each once, lowest first."""
+        stated = {gpu.compute_capability for gpu in self.nvidia if gpu.compute_capability}
+        return tuple(sorted(stated, key=capability.capability))
+
+    @cached_property
+    def driver_serves(self) -> bool:
+        """Whether the loaded driver runs torch's CUDA; True where nothing says otherwise."""
+        return bool(self.driver and self.torch and self.torch.cuda and driver_runs(self.driver.version, self.torch.cuda, self.os))
+
+    @cached_property
+    def device(self) -> Device:
+        """The device that torch picks by itself (torch.cuda.is_available and its like)."""
+        torch = self.torch
+        if torch and torch.cuda and self.nvidia and self.driver and not self.driver.fault and self.driver_serves:
+            return "cuda"
+        if torch and torch.rocm and any(gpu.vendor == "amd" for gpu in self.gpus):
+            return "rocm"
+        if self.os == "macos" and any(gpu.vendor == "apple" for gpu in self.gpus):
+            return "mps"
+        return "cpu"
+
+    def lacks_code(self, gpu: Gpu) -> bool:
+        """Whether the installed torch certainly has no code for that GPU."""
+        torch = self.torch
+        if not torch or not torch.cuda or gpu.vendor != "nvidia" or not gpu.compute_capability:
+            return False
+        if torch.arch_list is not None:
+            return not capability.covers(torch.arch_list, gpu.compute_capability)
+        # an unknown build still cannot hold code that its nvcc could not make
+        possible = cuda.nvcc_archs(torch.cuda)
+        return possible is not None and too_old_for(possible, gpu.compute_capability)
+
+
+def too_old_for(possible: tuple[str, ...], on: str) -> bool:
+    """Whether a GPU is older than anything a toolkit can target; for a newer one PTX may help."""
+    targets = [parsed[1:3] for arch in possible if (parsed := capability.parse(arch))]
+    return bool(targets) and capability.capability(on) < min(targets)
+
+
+def driver_runs(driver: str, runtime: str, os: str) -> bool:
+    """Whether a driver runs a CUDA runtime: the floor of its major (minor-version compatibility), never the exact table.
+
+    True where the floor is not established: silence beats a wrong no.
+    """
+    floor = cuda.driver_floor(runtime, os)
+    return floor is None or numbers(driver) >= numbers(floor)
+
+
+def visible(gpus: tuple[Gpu, ...], variable: str | None) -> tuple[Gpu, ...]:
+    """What CUDA_VISIBLE_DEVICES leaves of the GPUs: indices up to the first invalid one; names are not resolved."""
+    if variable is None:
+        return gpus
+    kept: list[Gpu] = []
+    for item in variable.split(","):
+        text = item.strip()
+        if text.lower().startswith(("gpu-", "mig-")):
+            return gpus  # identifiers are private and not recorded: which of the GPUs they mean is not known here
+        if not text.isdigit() or int(text) >= len(gpus):
+            break
+        kept.append(gpus[int(text)])
+    return tuple(kept)

@@ -1,0 +1,77 @@
+"""What each attention backend demands and offers, and what its source build takes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.versions import numbers
+
+
+class Demands(msgspec.Struct, frozen=True):
+    """One backend. `features`: True, False, or the release that brought it; an unlisted one is not judged."""
+
+    backend: str
+    dtypes: dict[str, str]
+    features: dict[str, bool | str]
+    source: str
+    min_capability: str | None = None
+    max_capability_major: int | None = None
+    head_dim_max: int | None = None
+    note: str | None = None
+
+
+class _Demands(msgspec.Struct, frozen=True):
+    as_of: str
+    rows: tuple[Demands, ...]
+
+
+class SourceBuild(msgspec.Struct, frozen=True):
+    """What compiling a package takes. Memory in GiB of one compiler process at its worst file."""
+
+    package: str
+    series: str
+    version: str
+    min_nvcc: str
+    min_nvcc_by_major: dict[str, str]  # by the major of the GPU's compute capability
+    majors: tuple[int, ...]  # for which the build makes code
+    process_peak_gib: float
+    reserve_gib: float
+    max_torch_excluded: str
+    why_max: str
+    source: str
+
+
+class _SourceBuilds(msgspec.Struct, frozen=True):
+    as_of: str
+    rows: tuple[SourceBuild, ...]
+
+
+class CodeFloor(msgspec.Struct, frozen=True):
+    """The lowest capability a package's wheels carry code for, from a version on."""
+
+    since: str
+    min_capability: str
+    source: str
+
+
+class _CodeFloors(msgspec.Struct, frozen=True):
+    as_of: str
+    rows: tuple[CodeFloor, ...]
+
+
+def demands(backend: str) -> Demands:
+    """The row of that backend."""
+    return next(row for row in load("attention", _Demands).rows if row.backend == backend)
+
+
+def source_build(package: str, series: str) -> SourceBuild:
+    """The newest release that can be compiled."""
+    rows = load("source_builds", _SourceBuilds).rows
+    return next(row for row in rows if row.package == package and row.series == series)
+
+
+def xformers_floor(version: str) -> CodeFloor:
+    """The lowest capability that version's wheels serve."""
+    rows = load("xformers_code", _CodeFloors).rows
+    return next(row for row in rows if numbers(version) >= numbers(row.since))

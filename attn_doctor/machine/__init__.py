@@ -1,0 +1,1 @@
+"""What is there? The target environment, the host, the probes, and the facts they give."""

@@ -1,0 +1,1 @@
+"""Standalone scripts that run in a child process."""

@@ -1,0 +1,56 @@
+"""What a probe is, and how the probes of this folder are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from attn_doctor.discovery import discover
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.facts import AnyReading
+    from attn_doctor.machine.host import Host
+    from attn_doctor.machine.target import Target
+
+# how long a child process of a probe may take before its answer counts as Unknown
+TIMEOUT_S = 10.0
+
+
+class Edit(msgspec.Struct):
+    """A machine being imagined: the readings so far, and the keys already given."""
+
+    readings: dict[str, Any]
+    given: list[str]
+    simulated: bool = False
+
+
+class WhatIf(msgspec.Struct, frozen=True):
+    """One key of `--what-if` and `simulate`. `apply` raises ValueError with what was expected."""
+
+    key: str
+    expected: str
+    apply: Callable[[Edit, str, str], None]
+    rank: int = 1
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """One question to the machine: its name in the facts, the type of its answer, and how it is read.
+
+    `begin` starts a slow child process before any probe is read.
+    """
+
+    name: str
+    type: Any
+    read: Callable[[Host, Target], AnyReading]
+    begin: Callable[[Host], None] | None = None
+    what_if: tuple[WhatIf, ...] = ()
+
+
+@cache
+def probes() -> dict[str, Probe]:
+    """Every probe of the folder, by name, sorted."""
+    found: list[Probe] = [module.PROBE for module in discover(__package__ + ".probes")]
+    return {probe.name: probe for probe in sorted(found, key=lambda probe: probe.name)}

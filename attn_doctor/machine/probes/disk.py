@@ -1,0 +1,56 @@
+"""Free space where an install or a build writes: the target, the temporary folder, the cache."""
+
+from __future__ import annotations
+
+import msgspec
+
+from attn_doctor.machine.facts import Known, Reading, Unknown
+from attn_doctor.machine.host import Host, join
+from attn_doctor.machine.probe import Edit, Probe, WhatIf
+from attn_doctor.machine.target import Target
+from attn_doctor.machine.probes.memory import parse_size, rounded
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A folder that is written to. Bytes; free space rounded down to a GiB."""
+
+    purpose: str  # target, temporary, cache
+    path: str
+    free_bytes: int
+    noexec: bool = False
+    read_only: bool = False
+
+
+class Disk(msgspec.Struct, frozen=True):
+    """The places, in the order target, temporary, cache."""
+
+    places: tuple[Place, ...]
+
+
+def folders(host: Host, target: Target) -> list[tuple[str, str]]:
+    """Purpose and path of every place a build writes to."""
+    home = host.env("HOME") or host.env("USERPROFILE") or "/"
+    temporary = host.env("TMPDIR") or host.env("TEMP") or "/tmp"  # noqa: S108 - the default of the tools that we foresee
+    cache = host.env("XDG_CACHE_HOME") or join(home, ".cache")
+    return [("target", target.prefix), ("temporary", temporary), ("cache", cache)]
+
+
+def read(host: Host, target: Target) -> Reading[Disk]:
+    places = []
+    for purpose, path in folders(host, target):
+        found = host.disk(path) or host.disk(path.rpartition("/")[0] or "/")
+        if found:
+            free, _, flags = found
+            places.append(Place(purpose, path, rounded(free), "noexec" in flags, "ro" in flags))
+    return Known(Disk(tuple(places)), source="statvfs") if places else Unknown("no file system answers")
+
+
+def _disk(edit: Edit, _key: str, value: str) -> None:
+    size = parse_size(value)
+    old = edit.readings.get("disk")
+    places = old.value.places if isinstance(old, Known) else (Place("target", "/", 0),)
+    changed = tuple(msgspec.structs.replace(place, free_bytes=size) for place in places)
+    edit.readings["disk"] = Known(Disk(changed), source="what-if")
+
+
+PROBE = Probe("disk", Disk, read, what_if=(WhatIf("disk", "a size such as 100GiB", _disk),))

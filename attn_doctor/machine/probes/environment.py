@@ -1,0 +1,35 @@
+"""Environment variables that decide what a build takes or what a process sees."""
+
+from __future__ import annotations
+
+import msgspec
+
+from attn_doctor.knowledge.tables import load
+from attn_doctor.machine.facts import Known, Reading
+from attn_doctor.machine.host import Host
+from attn_doctor.machine.probe import Probe
+from attn_doctor.machine.target import Target
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """A variable that bites, and why."""
+
+    name: str
+    why: str
+    source: str
+
+
+class WatchedVariables(msgspec.Struct, frozen=True):
+    """The table `variables`."""
+
+    as_of: str
+    rows: tuple[Watched, ...]
+
+
+def read(host: Host, _target: Target) -> Reading[dict[str, str]]:
+    names = sorted(row.name for row in load("variables", WatchedVariables).rows)
+    values = ((name, host.env(name)) for name in names)
+    return Known({name: value for name, value in values if value is not None}, source="the environment")
+
+
+PROBE = Probe("environment", dict[str, str], read)

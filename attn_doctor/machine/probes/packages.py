@@ -1,0 +1,128 @@
+"""The packages that decide about attention: which are installed, and which build of each."""
+
+from __future__ import annotations
+
+import msgspec
+
+from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.versions import local
+from attn_doctor.machine.facts import Known, Reading
+from attn_doctor.machine.host import CannotLook, Host, join
+from attn_doctor.machine.probe import Edit, Probe, WhatIf
+from attn_doctor.machine.target import Distribution, Target, distributions, normalise
+
+
+class WatchedPackage(msgspec.Struct, frozen=True):
+    """A distribution worth recording; `built` ones carry compiled code whose build matters."""
+
+    name: str
+    why: str
+    source: str
+    built: bool = False
+
+
+class WatchedPackages(msgspec.Struct, frozen=True):
+    """The table `packages_watched`."""
+
+    as_of: str
+    rows: tuple[WatchedPackage, ...]
+
+
+class Package(msgspec.Struct, frozen=True):
+    """An installed distribution. `build` is what its file was built for, where the name or its origin says it."""
+
+    version: str
+    build: str | None = None  # cu12torch2.7cxx11abiTRUE
+    tags: tuple[str, ...] = ()  # of the wheel: cp311-cp311-linux_x86_64
+    origin: str | None = None  # the file or repository it was installed from, without credentials
+    location: str | None = None
+
+
+def parse_wheel_tags(text: str) -> tuple[str, ...]:
+    """The Tag lines of a WHEEL file."""
+    return tuple(line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("Tag:"))
+
+
+def parse_direct_url(text: str) -> str | None:
+    """The url of a direct_url.json, without user name and password; None where there is none."""
+    try:
+        url = msgspec.json.decode(text, type=dict[str, msgspec.Raw])["url"]
+        address: str = msgspec.json.decode(url, type=str)
+    except (msgspec.DecodeError, KeyError, UnicodeDecodeError):
+        return None
+    scheme, separator, rest = address.partition("://")
+    return scheme + separator + rest.rpartition("@")[2] if separator else address
+
+
+def build_of_file(url: str) -> str | None:
+    """'cu12torch2.7cxx11abiTRUE' from the address of flash_attn-2.8.3+cu12torch2.7cxx11abiTRUE-cp311-....whl."""
+    name = url.rpartition("/")[2].replace("%2B", "+").replace("%2b", "+")
+    parts = name.split("-")
+    return local(parts[1]) if name.endswith(".whl") and len(parts) > 1 else None
+
+
+def read(host: Host, target: Target) -> Reading[dict[str, Package]]:
+    installed = distributions(host, target)
+    rows = load("packages_watched", WatchedPackages).rows
+    found = {row.name: _package(host, installed[row.name], row.built) for row in rows if row.name in installed}
+    return Known(dict(sorted(found.items())), source=", ".join(target.site_packages))
+
+
+def _package(host: Host, found: Distribution, built: bool) -> Package:
+    if not built:
+        return Package(found.version, location=found.site)
+    origin = parse_direct_url(_text(host, found, "direct_url.json"))
+    build = local(found.version) or (build_of_file(origin) if origin else None)
+    tags = parse_wheel_tags(_text(host, found, "WHEEL"))
+    return Package(found.version, build, tags, origin, found.site)
+
+
+def _text(host: Host, found: Distribution, name: str) -> str:
+    try:
+        return host.read_text(join(found.metadata, name)) or ""
+    except CannotLook:
+        return ""  # one unreadable file must not hide that the package is there
+
+
+def _packages(edit: Edit) -> dict[str, Package]:
+    reading = edit.readings.get("packages")
+    return dict(reading.value) if isinstance(reading, Known) else {}
+
+
+def _name(key: str) -> str:
+    name = normalise(key.partition(".")[2])
+    if not name or not all(char.isalnum() or char == "-" for char in name):
+        raise ValueError
+    return name
+
+
+def _pkg(edit: Edit, key: str, value: str) -> None:
+    packages = _packages(edit)
+    name = _name(key)
+    if value == "none":
+        packages.pop(name, None)
+    elif not value[:1].isdigit() or any(char.isspace() for char in value):
+        raise ValueError
+    else:
+        packages[name] = Package(value, build=local(value))
+    edit.readings["packages"] = Known(dict(sorted(packages.items())), source="what-if")
+
+
+def _built(edit: Edit, key: str, value: str) -> None:
+    packages = _packages(edit)
+    name = _name(key)
+    if name not in packages or not value.isalnum() and not value.replace(".", "").isalnum():
+        raise ValueError
+    packages[name] = msgspec.structs.replace(packages[name], build=value)
+    edit.readings["packages"] = Known(dict(sorted(packages.items())), source="what-if")
+
+
+PROBE = Probe(
+    "packages",
+    dict[str, Package],
+    read,
+    what_if=(
+        WhatIf("pkg.", "a version such as 2.8.3, or none", _pkg, rank=3),
+        WhatIf("built.", "a build such as cu12torch2.7cxx11abiTRUE, of a package that is there", _built, rank=4),
+    ),
+)

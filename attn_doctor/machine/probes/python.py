@@ -1,0 +1,61 @@
+"""The target's interpreter: version, ABI, kind of environment, who manages it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from attn_doctor.machine.facts import Known, Reading
+from attn_doctor.machine.host import Host, join
+from attn_doctor.machine.probe import Edit, Probe, WhatIf
+from attn_doctor.machine.target import Target
+
+
+class Python(msgspec.Struct, frozen=True):
+    """The environment that is examined."""
+
+    version: str  # "3.11.9", or "3.11" where no file states the patch level
+    free_threaded: bool = False
+    implementation: str = "cpython"
+    kind: str = "venv"  # venv, uv, conda, system
+    prefix: str = ""
+    executable: str = ""
+    chosen_by: str = ""
+    own: bool = False  # the environment attn-doctor runs in
+    externally_managed: bool = False  # PEP 668: pip refuses to install here
+
+    @property
+    def tag(self) -> str:
+        """The wheel tag of its ABI: cp311, cp313t."""
+        major, minor = (*self.version.split("."), "0")[:2]
+        return f"cp{major}{minor}{'t' if self.free_threaded else ''}"
+
+
+def read(host: Host, target: Target) -> Reading[Python]:
+    marker = join(target.stdlib, "EXTERNALLY-MANAGED") if target.stdlib else None
+    managed = bool(target.kind == "system" and marker and host.is_file(marker))
+    found = Python(
+        target.version,
+        target.free_threaded,
+        target.implementation,
+        target.kind,
+        target.prefix,
+        target.python,
+        target.chosen_by,
+        target.own,
+        managed,
+    )
+    return Known(found, source=join(target.prefix, "pyvenv.cfg") if target.kind in ("venv", "uv") else target.python)
+
+
+def _python(edit: Edit, _key: str, value: str) -> None:
+    version = value.removesuffix("t")
+    parts = version.split(".")
+    if not 2 <= len(parts) <= 3 or not all(part.isdigit() for part in parts):
+        raise ValueError
+    old = edit.readings.get("python")
+    base = old.value if isinstance(old, Known) else Python(version)
+    changed = msgspec.structs.replace(base, version=version, free_threaded=value.endswith("t"))
+    edit.readings["python"] = Known(changed, source="what-if")
+
+
+PROBE = Probe("python", Python, read, what_if=(WhatIf("python", "a version such as 3.11 or 3.13t", _python),))

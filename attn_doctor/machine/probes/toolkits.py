@@ -1,0 +1,170 @@
+"""Every CUDA toolkit (nvcc) of the machine, and the one that a build of a torch extension would take."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from attn_doctor.machine.facts import Absent, Known, Reading
+from attn_doctor.machine.host import Completed, Host, join, run, which
+from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
+from attn_doctor.machine.target import Target
+
+LOCAL = "/usr/local"
+CUDA_MACRO = re.compile(r"#define\s+CUDA_VERSION\s+(\d+)")
+RELEASE = re.compile(r"release (\d+\.\d+)")
+WRAPPED = re.compile(r"(\S*/nvcc)(?=[\"'\s]|$)", re.MULTILINE)
+
+
+class Toolkit(msgspec.Struct, frozen=True):
+    """A toolkit: the folder that holds bin/nvcc."""
+
+    root: str
+    version: str | None  # None: it does not say
+    seen_by: tuple[str, ...]
+    headers: bool = True  # include/cuda_runtime.h
+    runtime: bool = True  # libcudart to link against
+
+
+class Toolkits(msgspec.Struct, frozen=True):
+    """What was found, and what torch's extension builder takes: `build_root` by `build_by`."""
+
+    found: tuple[Toolkit, ...]
+    build_root: str | None = None
+    build_by: str | None = None
+
+    @property
+    def build(self) -> Toolkit | None:
+        """The toolkit a build takes; None where the builder's guess is no toolkit at all."""
+        return next((toolkit for toolkit in self.found if toolkit.root == self.build_root), None)
+
+    @property
+    def version(self) -> str | None:
+        """Of the toolkit a build takes, else of the only one there is."""
+        chosen = self.build or (self.found[0] if self.found else None)
+        return chosen.version if chosen else None
+
+
+def parse_version_json(text: str) -> str | None:
+    """'13.0' from a toolkit's version.json."""
+    match = re.search(r'"cuda"\s*:\s*\{[^}]*"version"\s*:\s*"(\d+\.\d+)', text)
+    return match[1] if match else None
+
+
+def parse_cuda_h(text: str) -> str | None:
+    """'12.4' from '#define CUDA_VERSION 12040'."""
+    match = CUDA_MACRO.search(text)
+    return f"{int(match[1]) // 1000}.{int(match[1]) % 1000 // 10}" if match else None
+
+
+def parse_release(text: str) -> str | None:
+    """'13.0' from what `nvcc --version` prints."""
+    match = RELEASE.search(text)
+    return match[1] if match else None
+
+
+def unwrap(host: Host, nvcc: str) -> str:
+    """The nvcc that runs in the end: through links, and through a shell script that calls another one."""
+    real = host.real_path(nvcc)
+    for _ in range(4):
+        text = host.read_head(real, 4096) or ""
+        if not text.startswith("#!"):
+            break
+        called = next((path for path in WRAPPED.findall(text) if path.startswith("/") and path != real), None)
+        if called is None or not host.is_executable(called):
+            break
+        real = host.real_path(called)
+    return real
+
+
+def root_of(host: Host, nvcc: str) -> str:
+    """The toolkit folder of an nvcc; /usr/lib/nvidia-cuda-toolkit/bin/nvcc belongs to /usr/lib/nvidia-cuda-toolkit."""
+    return unwrap(host, nvcc).rpartition("/bin/")[0]
+
+
+def version(host: Host, root: str) -> str | None:
+    """What the toolkit says it is; nvcc is run only where no file says it."""
+    for name, parse in (("version.json", parse_version_json), ("include/cuda.h", parse_cuda_h)):
+        found = parse(host.read_head(join(root, name), 1 << 16) or "")
+        if found:
+            return found
+    answer = run(host, [join(root, "bin/nvcc"), "--version"], TIMEOUT_S)
+    return parse_release(answer.stdout) if isinstance(answer, Completed) else None
+
+
+def candidates(host: Host, target: Target) -> list[tuple[str, str]]:
+    """(what led here, path of an nvcc) in the order in which a build prefers them."""
+    listed = [(name, join(value, "bin/nvcc")) for name in ("CUDA_HOME", "CUDA_PATH") if (value := host.env(name))]
+    on_path = which(host, "nvcc")
+    listed += [("PATH", on_path)] if on_path else []
+    listed += [(f"{LOCAL}/cuda", f"{LOCAL}/cuda/bin/nvcc")]
+    listed += [(f"{LOCAL}/{name}", f"{LOCAL}/{name}/bin/nvcc") for name in host.list_dir(LOCAL) if name[:5] == "cuda-"]
+    listed += [(path, join(path, "bin/nvcc")) for path in ("/opt/cuda", "/usr/lib/nvidia-cuda-toolkit", "/usr")]
+    listed += [("the target", join(target.prefix, "bin/nvcc"))]
+    wheels = [join(site, "nvidia") for site in target.site_packages]
+    listed += [("the target", join(folder, name, "bin/nvcc")) for folder in wheels for name in host.list_dir(folder)]
+    return listed
+
+
+def build_root(host: Host) -> tuple[str, str] | None:
+    """CUDA_HOME as torch.utils.cpp_extension finds it: the variables, the parent of nvcc on PATH, /usr/local/cuda."""
+    for name in ("CUDA_HOME", "CUDA_PATH"):
+        if value := host.env(name):
+            return value, name
+    on_path = which(host, "nvcc")
+    if on_path:
+        # torch takes the folder above nvcc's as it stands on PATH, without following links or scripts
+        return on_path.rpartition("/")[0].rpartition("/")[0], "nvcc on PATH"
+    return (f"{LOCAL}/cuda", f"{LOCAL}/cuda") if host.is_dir(f"{LOCAL}/cuda") else None
+
+
+def read(host: Host, target: Target) -> Reading[Toolkits]:
+    if host.system()[0] == "windows":
+        return _read_windows(host)
+    seen: dict[str, list[str]] = {}
+    for seen_by, nvcc in candidates(host, target):
+        if host.is_executable(nvcc) and (root := root_of(host, nvcc)):
+            seen.setdefault(root, []).append(seen_by)
+    if not seen:
+        return Absent(("CUDA_HOME", "CUDA_PATH", "PATH", f"{LOCAL}/cuda*", "/opt/cuda", "the target"))
+    found = tuple(_toolkit(host, root, tuple(dict.fromkeys(by))) for root, by in seen.items())
+    chosen = build_root(host)
+    if chosen is None:
+        return Known(Toolkits(found), source="the file system")
+    same = next((root for root in seen if host.real_path(chosen[0]) == root), chosen[0])
+    return Known(Toolkits(found, same, chosen[1]), source=chosen[1])
+
+
+def _toolkit(host: Host, root: str, seen_by: tuple[str, ...]) -> Toolkit:
+    lib_folders = ("lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib")
+    runtime = any(name.startswith("libcudart") for folder in lib_folders for name in host.list_dir(join(root, folder)))
+    headers = host.is_file(join(root, "include/cuda_runtime.h"))
+    if root == "/usr":  # a distribution's toolkit keeps its parts in the system's own folders
+        runtime = runtime or host.is_file("/usr/lib/x86_64-linux-gnu/libcudart.so")
+    return Toolkit(root, version(host, root), seen_by, headers, runtime)
+
+
+def _read_windows(host: Host) -> Reading[Toolkits]:
+    root = host.env("CUDA_HOME") or host.env("CUDA_PATH")
+    if not root or not host.is_file(join(root, "bin/nvcc.exe")):
+        return Absent(("CUDA_HOME", "CUDA_PATH"))
+    stated = parse_version_json(host.read_text(join(root, "version.json")) or "")
+    return Known(Toolkits((Toolkit(root, stated, ("CUDA_PATH",)),), root, "CUDA_PATH"), source="CUDA_PATH")
+
+
+def _nvcc(edit: Edit, _key: str, value: str) -> None:
+    if value == "none":
+        edit.readings["toolkits"] = Absent(("what-if",))
+        return
+    if not re.fullmatch(r"\d+(\.\d+){0,2}", value):
+        raise ValueError
+    stated = value if "." in value else f"{value}.0"
+    root = f"{LOCAL}/cuda-{stated}"
+    toolkits = Toolkits((Toolkit(root, stated, ("what-if",)),), root, "what-if")
+    edit.readings["toolkits"] = Known(toolkits, source="what-if")
+
+
+PROBE = Probe(
+    "toolkits", Toolkits, read, what_if=(WhatIf("nvcc", "a version such as 12.5, or none", _nvcc),)
+)

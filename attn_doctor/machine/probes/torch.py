@@ -1,0 +1,189 @@
+"""torch as it is installed: version, CUDA or ROCm build, C++ ABI, architectures; read from files, never imported."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from attn_doctor.knowledge import torch_builds
+from attn_doctor.knowledge.versions import local, numbers, public
+from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
+from attn_doctor.machine.host import Host, join
+from attn_doctor.machine.probe import Edit, Probe, WhatIf
+from attn_doctor.machine.target import Distribution, Target, distributions
+from attn_doctor.machine.probes.packages import Package
+from attn_doctor.machine.probes.system import System
+
+CMAKE = "share/cmake/Torch/TorchConfig.cmake"
+
+
+class TorchDist(msgspec.Struct, frozen=True):
+    """An installed torch. `cuda` and `rocm` are both None for a CPU (or Apple) build."""
+
+    version: str
+    cuda: str | None = None
+    rocm: str | None = None
+    xpu: str | None = None
+    cxx11abi: bool | None = None  # None: not established
+    arch_list: tuple[str, ...] | None = None  # GPU code it carries, as sm_80 or compute_90; None: not established
+    arch_source: str | None = None
+    requires_python: str | None = None
+    location: str | None = None
+
+    @property
+    def released(self) -> bool:
+        """False for nightlies, source builds and vendor containers: no prebuilt extension fits those."""
+        known_local = (local(self.version) or "cpu").startswith(("cu", "cpu", "rocm", "xpu"))
+        return known_local and not re.search(r"a\d|b\d|rc\d|\.?dev", public(self.version))
+
+    @property
+    def cpu_only(self) -> bool:
+        """No GPU runtime of any maker inside."""
+        return self.cuda is None and self.rocm is None and self.xpu is None
+
+
+def parse_version_py(text: str) -> dict[str, str | None]:
+    """The assignments of torch/version.py: __version__, cuda, hip, xpu, git_version; None where it says None."""
+    pattern = r"^(__version__|cuda|hip|rocm|xpu|git_version)\s*(?::[^=\n]*)?=\s*(?:(['\"])([^'\"\n]*)\2|None)"
+    return {match[1]: match[3] for match in re.finditer(pattern, text, re.MULTILINE)}
+
+
+def parse_abi(text: str) -> bool | None:
+    """The C++ ABI that TorchConfig.cmake passes on to extensions."""
+    match = re.search(r"_GLIBCXX_USE_CXX11_ABI=([01])", text)
+    return match[1] == "1" if match else None
+
+
+def parse_requires_python(metadata: str) -> str | None:
+    """Requires-Python of a METADATA file's header."""
+    header = metadata.partition("\n\n")[0]
+    return next((line.partition(":")[2].strip() for line in header.splitlines() if line.startswith("Requires-Python:")), None)
+
+
+def described(version: str, cuda: str | None, system: System, **fields: object) -> TorchDist:
+    """A torch with what the tables know of that build."""
+    arches = torch_builds.arch_list(version, cuda, system.os, system.arch) if cuda else None
+    base = TorchDist(
+        version,
+        cuda,
+        cxx11abi=torch_builds.cxx11abi(version, cuda, system.os, system.arch),
+        arch_list=arches[0] if arches else None,
+        arch_source=arches[1] if arches else None,
+    )
+    return msgspec.structs.replace(base, **{name: value for name, value in fields.items() if value is not None})
+
+
+def read(host: Host, target: Target) -> Reading[TorchDist]:
+    sites = [site for site in target.site_packages if host.is_file(join(site, "torch/version.py"))]
+    installed = distributions(host, target).get("torch")
+    if not sites:
+        return Absent(target.site_packages)
+    folder = join(sites[0], "torch")
+    text = host.read_text(join(folder, "version.py")) or ""
+    stated = parse_version_py(text)
+    version = stated.get("__version__") or (installed.version if installed else None)
+    if not version or not numbers(version):
+        return Unknown(f"no version in {join(folder, 'version.py')}: {text[:80]!r}")
+    os, arch, _ = host.system()
+    rocm = stated.get("hip")
+    found = described(
+        version,
+        stated.get("cuda"),
+        System(os, arch),
+        rocm=".".join(rocm.split(".")[:2]) if rocm else None,
+        xpu=stated.get("xpu"),
+        cxx11abi=parse_abi(host.read_text(join(folder, CMAKE)) or ""),
+        requires_python=_requires_python(host, installed),
+        location=folder,
+    )
+    return Known(found, source=join(folder, "version.py"))
+
+
+def _requires_python(host: Host, installed: Distribution | None) -> str | None:
+    return parse_requires_python(host.read_text(join(installed.metadata, "METADATA")) or "") if installed else None
+
+
+def _system(edit: Edit) -> System:
+    reading = edit.readings.get("system")
+    return reading.value if isinstance(reading, Known) else System("linux", "x86_64")
+
+
+def parse_variant(version: str) -> tuple[str, str | None] | None:
+    """('cuda', '11.8') from '2.7.1+cu118', ('rocm', '6.4') from '+rocm6.4', ('cpu', None); None without one."""
+    build = local(version)
+    if build is None:
+        return None
+    match = re.fullmatch(r"cu(\d+)(\d)(?:[._-].*)?", build)
+    if match:
+        return "cuda", f"{match[1]}.{match[2]}"
+    if build.startswith("rocm") and build[4:5].isdigit():
+        return "rocm", build[4:]
+    if build.startswith("xpu"):
+        return "xpu", None
+    return "cpu", None
+
+
+def _torch(edit: Edit, _key: str, value: str) -> None:
+    if value == "none":
+        edit.readings["torch"] = Absent(("what-if",))
+        return
+    if not re.fullmatch(r"\d+(\.\d+)+([a-z]+\d*|\.(post|dev)\d+)*(\+[a-z0-9]+([._-][a-z0-9]+)*)?", value):
+        raise ValueError
+    system = _system(edit)
+    variant = parse_variant(value)
+    cuda = rocm = xpu = None
+    if variant is None:
+        cuda = torch_builds.default_cuda(value, system.os, system.arch)
+    elif variant[0] == "cuda":
+        cuda = variant[1]
+    elif variant[0] == "rocm":
+        rocm = variant[1]
+    elif variant[0] == "xpu":
+        xpu = "unknown"
+    edit.readings["torch"] = Known(described(value, cuda, system, rocm=rocm, xpu=xpu), source="what-if")
+    if cuda and system.os == "linux":
+        _bring_triton(edit, value)
+
+
+def _bring_triton(edit: Edit, version: str) -> None:
+    """torch's CUDA wheels for Linux demand their Triton: whoever installs one has it."""
+    pins = torch_builds.pins(version)
+    packages = edit.readings.get("packages")
+    if pins and pins.triton and isinstance(packages, Known):
+        listed = packages.value | {"triton": Package(pins.triton)}
+        edit.readings["packages"] = Known(dict(sorted(listed.items())), source="what-if")
+
+
+def _existing(edit: Edit) -> TorchDist:
+    reading = edit.readings.get("torch")
+    if not isinstance(reading, Known):
+        raise ValueError
+    return reading.value  # type: ignore[no-any-return]
+
+
+def _torch_cuda(edit: Edit, _key: str, value: str) -> None:
+    if value != "none" and len(numbers(value)) == 0:
+        raise ValueError
+    old = _existing(edit)
+    cuda = None if value == "none" else value
+    edit.readings["torch"] = Known(described(old.version, cuda, _system(edit), location=old.location), source="what-if")
+
+
+def _abi(edit: Edit, _key: str, value: str) -> None:
+    if value not in ("true", "false"):
+        raise ValueError
+    changed = msgspec.structs.replace(_existing(edit), cxx11abi=value == "true")
+    edit.readings["torch"] = Known(changed, source="what-if")
+
+
+PROBE = Probe(
+    "torch",
+    TorchDist,
+    read,
+    what_if=(
+        WhatIf("torch", "a version such as 2.7.1+cu118 or 2.13.0+cpu, or none", _torch, rank=2),
+        WhatIf("torch_cuda", "a CUDA version such as 13.0, or none; it speaks of a torch", _torch_cuda, rank=3),
+        WhatIf("cxx11abi", "true or false; it speaks of a torch", _abi, rank=3),
+    ),
+)
