@@ -103,7 +103,7 @@ def _check_wheels(source_dir: Path) -> Iterator[str]:
     wanted: dict[tuple[Any, ...], bool | None] = {}
     for row in wheel_rows(source_dir):
         name = (row["package"], row["filename"], row["source"], row.get("tag"), row["evidence"], row.get("conf"))
-        wanted[*name, row.get("sha256"), row.get("url")] = row.get("cxx11abi_real", row["cxx11abi"])
+        wanted[(*name, row.get("sha256"), row.get("url"))] = row.get("cxx11abi_real", row["cxx11abi"])
     found: dict[tuple[Any, ...], bool | None] = {}
     for package in catalogue.packages():
         for wheel in catalogue.wheels(package):
@@ -111,7 +111,7 @@ def _check_wheels(source_dir: Path) -> Iterator[str]:
                 continue  # comes from the list of index variants
             key = (package, wheel.filename, wheel.source, wheel.tag, wheel.evidence, wheel.confidence, wheel.sha256)
             url = wheel.url if wheel.source == "wildminder-list" else None
-            found[*key, url] = wheel.cxx11abi
+            found[(*key, url)] = wheel.cxx11abi
     for key in sorted(wanted.keys() ^ found.keys(), key=str):
         yield f"only {'raw' if key in wanted else 'catalogue'}: {key}"
     for key in wanted.keys() & found.keys():

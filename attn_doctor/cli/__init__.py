@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -52,7 +53,9 @@ def _print_version(wanted: bool) -> None:
 
 
 def _main(
-    _version: bool = typer.Option(False, "--version", is_eager=True, callback=_print_version, help="Print the version."),
+    _version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=_print_version, help="Print the version."
+    ),
 ) -> None:
     pass
 
@@ -60,6 +63,7 @@ def _main(
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with the code of the contract; nothing a user can cause ends in a traceback."""
     given = sys.argv[1:] if arguments is None else arguments
+    gc.disable()  # a process this short only loses by looking for cycles
     try:
         code = build_app(given)(args=given, standalone_mode=False)
         sys.stdout.flush()
@@ -72,7 +76,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         # the reader went away (`| head`): nothing is wrong, and Python must not complain at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:  # noqa: BLE001 - the last line of defence: one sentence, exit code 3
+    except Exception as error:
         if show := getattr(error, "show", None):  # typer's own: a flag that does not exist, a value that is missing
             show()
             sys.exit(getattr(error, "exit_code", 2))

@@ -27,7 +27,8 @@ def check(
     """Probe the machine and the target environment; print findings, backends and a recommendation."""
     started = time.perf_counter()
     from attn_doctor.judgement import check as judgement
-    from attn_doctor.judgement import names, need as needs
+    from attn_doctor.judgement import names
+    from attn_doctor.judgement import need as needs
     from attn_doctor.judgement.rule import rules
     from attn_doctor.reporters import reporter
 

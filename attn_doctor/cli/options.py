@@ -14,17 +14,39 @@ if TYPE_CHECKING:
 
 FACTS_LIMIT_BYTES = 32 << 20
 
-PythonPath = Annotated[str | None, typer.Option("--python", metavar="PATH", help="The interpreter of the environment to examine.")]
+PythonPath = Annotated[
+    str | None, typer.Option("--python", metavar="PATH", help="The interpreter of the environment to examine.")
+]
 Venv = Annotated[str | None, typer.Option("--venv", metavar="DIR", help="The virtual environment to examine.")]
-FactsFile = Annotated[str | None, typer.Option("--facts", metavar="FILE", help="Use these facts in place of probing (-: standard input).")]
-WhatIfs = Annotated[list[str], typer.Option("--what-if", metavar="KEY=VALUE", help="Change one fact after probing; repeatable.")]
+FactsFile = Annotated[
+    str | None, typer.Option("--facts", metavar="FILE", help="Use these facts in place of probing (-: standard input).")
+]
+WhatIfs = Annotated[
+    list[str], typer.Option("--what-if", metavar="KEY=VALUE", help="Change one fact after probing; repeatable.")
+]
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")]
-Output = Annotated[str | None, typer.Option("--output", metavar="FILE", help="Write there instead of to standard output.")]
+Output = Annotated[
+    str | None, typer.Option("--output", metavar="FILE", help="Write there instead of to standard output.")
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Make no network call at all.")]
-Needs = Annotated[list[str], typer.Option("--need", metavar="KEY[=VALUE]", help="What the model needs: dtype=bf16, head_dim=128, causal ...; repeatable.")]
-Requires = Annotated[list[str], typer.Option("--require", metavar="BACKEND", help="Exit 1 unless this backend is ready; repeatable.")]
-FailOn = Annotated[str, typer.Option("--fail-on", metavar="LEVEL", help="The severity that makes the exit code 1: error, warning or never.")]
-Ignored = Annotated[list[str], typer.Option("--ignore", metavar="CODE", help="This finding never counts for the exit code; repeatable.")]
+Needs = Annotated[
+    list[str],
+    typer.Option(
+        "--need", metavar="KEY[=VALUE]", help="What the model needs: dtype=bf16, head_dim=128, causal ...; repeatable."
+    ),
+]
+Requires = Annotated[
+    list[str], typer.Option("--require", metavar="BACKEND", help="Exit 1 unless this backend is ready; repeatable.")
+]
+FailOn = Annotated[
+    str,
+    typer.Option(
+        "--fail-on", metavar="LEVEL", help="The severity that makes the exit code 1: error, warning or never."
+    ),
+]
+Ignored = Annotated[
+    list[str], typer.Option("--ignore", metavar="CODE", help="This finding never counts for the exit code; repeatable.")
+]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show everything: all reasons, kernels, evidence.")]
 
 FAIL_ON = ("error", "warning", "never")
@@ -89,7 +111,7 @@ def write(text: str, output: str | None) -> None:
 
 
 # what a terminal without these characters gets in their place
-ASCII = {"·": "|", "–": "-", "…": "...", "→": "->"}
+ASCII = {"·": "|", "…": "..."}
 
 
 def _fall_back(error: UnicodeError) -> tuple[str, int]:

@@ -10,7 +10,9 @@ from attn_doctor.cli import options
 
 
 def simulate(
-    assignments: Annotated[list[str], typer.Argument(metavar="KEY=VALUE ...", help="gpu='NVIDIA L4' torch=2.8.0 ...")] = [],  # noqa: B006
+    assignments: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE ...", help="gpu='NVIDIA L4' torch=2.8.0 ...")
+    ] = [],  # noqa: B006
     form: options.Format = "json",
     output: options.Output = None,
 ) -> None:

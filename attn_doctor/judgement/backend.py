@@ -12,9 +12,9 @@ from attn_doctor.discovery import discover
 from attn_doctor.judgement.report import STATUSES, BackendVerdict, GpuVerdict, KernelVerdict, Status
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -35,6 +35,8 @@ class Backend(msgspec.Struct, frozen=True):
     obstacles: Callable[[Machine, Gpu | None, Need], Iterable[Obstacle]]
     version: Callable[[Machine], str | None]
     ways: Callable[[Machine, Gpu | None], Iterable[Obstacle]] = lambda _machine, _gpu: ()
+    package: str | None = None  # the distribution that brings it; None: torch itself
+    series: str = "2"  # of flash-attn, whose 1.x and 2.x share a name
     remarks: Callable[[Machine, Gpu | None, Need], tuple[str, ...]] = lambda _machine, _gpu, _need: ()
     kernels: Callable[[Machine, Gpu | None, Need], tuple[KernelVerdict, ...]] = lambda _machine, _gpu, _need: ()
     doc: str = ""
@@ -78,7 +80,7 @@ def _kinds(machine: Machine) -> list[tuple[Gpu | None, tuple[int, ...]]]:
 
 
 def _on(backend: Backend, machine: Machine, gpu: Gpu | None, indices: tuple[int, ...], need: Need) -> GpuVerdict:
-    obstacles = list(dict.fromkeys(backend.obstacles(machine, gpu, need)))
+    obstacles = _obstacles(backend, machine, gpu, need)
     if worst(obstacles) in ("ready", "installable"):
         obstacles += backend.ways(machine, gpu)
     status = worst(obstacles)
@@ -88,6 +90,17 @@ def _on(backend: Backend, machine: Machine, gpu: Gpu | None, indices: tuple[int,
         said += [obstacle.reason for obstacle in obstacles if obstacle.status == "installable"]
     reasons = tuple(said) if obstacles else backend.remarks(machine, gpu, need)
     return GpuVerdict(indices, gpu.name if gpu else "", status, reasons)
+
+
+def _obstacles(backend: Backend, machine: Machine, gpu: Gpu | None, need: Need) -> list[Obstacle]:
+    """Every obstacle, each once; after one that no installation can mend, only others of that kind."""
+    found: list[Obstacle] = []
+    for obstacle in backend.obstacles(machine, gpu, need):
+        if worst(found) == "unsupported" and obstacle.status != "unsupported":
+            break
+        if obstacle not in found:
+            found.append(obstacle)
+    return found
 
 
 def _reasons(verdicts: list[GpuVerdict], status: Status) -> tuple[str, ...]:

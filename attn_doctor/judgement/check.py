@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from attn_doctor.machine.facts import Unknown
-from attn_doctor.machine.gather import Facts
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.backend import judge as judge_backend
 from attn_doctor.judgement.need import Need
@@ -15,6 +13,8 @@ from attn_doctor.judgement.recommend import recommend
 from attn_doctor.judgement.report import SEVERITIES, STATUSES, Finding, Report, Skipped
 from attn_doctor.judgement.rule import judge, rules
 from attn_doctor.judgement.view import Machine
+from attn_doctor.machine.facts import Unknown
+from attn_doctor.machine.gather import Facts
 
 # without these there is no verdict
 NEEDED = ("driver", "gpus", "python", "system", "torch")
@@ -25,7 +25,9 @@ def check(facts: Facts, need: Need, ignored: Collection[str] = ()) -> Report:
     machine = Machine(facts)
     answers = [judge(rule, machine) for rule in rules().values()]
     findings = [
-        msgspec.structs.replace(answer, ignored=answer.code in ignored) for answer in answers if isinstance(answer, Finding)
+        msgspec.structs.replace(answer, ignored=answer.code in ignored)
+        for answer in answers
+        if isinstance(answer, Finding)
     ]
     findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), finding.code))
     verdicts = [judge_backend(backend, machine, need) for backend in backends().values()]
@@ -36,7 +38,9 @@ def check(facts: Facts, need: Need, ignored: Collection[str] = ()) -> Report:
         backends=tuple(verdicts),
         recommendation=recommend(machine, verdicts, findings),
         skipped=tuple(answer for answer in answers if isinstance(answer, Skipped)),
-        unreadable=tuple(f"{name}: {reading.reason}" for name in NEEDED if isinstance(reading := facts.readings[name], Unknown)),
+        unreadable=tuple(
+            f"{name}: {reading.reason}" for name in NEEDED if isinstance(reading := facts.readings[name], Unknown)
+        ),
         needs=need.as_dict(),
         facts=facts,
     )
@@ -62,7 +66,7 @@ def exit_code(report: Report, fail_on: str, required: Sequence[str] = ()) -> int
     ready = {verdict.name for verdict in report.backends if verdict.status == "ready"}
     if any(name not in ready for name in required):
         return 1
-    levels = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]  # type: ignore[arg-type]
+    levels = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
     if any(finding.severity in levels and not finding.ignored for finding in report.findings):
         return 1
     return 3 if report.unreadable else 0

@@ -10,6 +10,7 @@ from attn_doctor.knowledge.torch_builds import Build
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.wheels.catalogue import Wheel
 
 # which companions must move with torch, and the attribute of Pins that holds their version
 COMPANIONS = ("torchvision", "torchaudio")
@@ -41,3 +42,22 @@ def install_torch(machine: Machine, build: Build) -> str:
             wanted.append(f"{name}=={pinned}{suffix}" if pinned else name)
     index = f" --index-url {build.index_url}" if own_index else ""
     return f"{installer(machine)} {' '.join(wanted)}{index}"
+
+
+def install_wheel(machine: Machine, wheel: Wheel) -> str:
+    """The command that brings this very file and leaves torch alone."""
+    if wheel.platform == "any":
+        # pure Python with needs of its own: naming the installed torch holds it where it is
+        held = f" torch=={machine.torch.version}" if machine.torch else ""
+        return f"{installer(machine)} {wheel.package}=={wheel.version}{held}"
+    einops = " einops" if wheel.package.startswith("flash-attn") and "einops" not in machine.packages else ""
+    if wheel.url:
+        return f"{installer(machine)} --no-deps {wheel.url.replace('+', '%2B')}{einops}"
+    return f"{installer(machine)} --no-deps {wheel.package}=={wheel.version}{einops}"
+
+
+def install_triton(machine: Machine) -> str | None:
+    """The Triton that belongs to the installed torch; None where that is not known."""
+    pins = torch_builds.pins(machine.torch.version) if machine.torch else None
+    name = "triton-windows" if machine.os == "windows" else "triton"
+    return f"{installer(machine)} {name}=={pins.triton}" if pins and pins.triton else None

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from attn_doctor.judgement import torch_choice
+from attn_doctor.judgement.backend import Obstacle
 from attn_doctor.knowledge import cuda
 from attn_doctor.knowledge.attention import Demands
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import numbers
-from attn_doctor.judgement import torch_choice
-from attn_doctor.judgement.backend import Obstacle
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
 
 
 def nvidia_gpu(machine: Machine, gpu: Gpu | None, demands: Demands) -> Iterator[Obstacle]:
@@ -49,7 +49,10 @@ def capable(gpu: Gpu, demands: Demands) -> Iterator[Obstacle]:
     else:
         have = capability(gpu.compute_capability)
         if demands.min_capability and have < capability(demands.min_capability):
-            yield Obstacle("unsupported", f"needs compute capability {demands.min_capability}; this GPU has {gpu.compute_capability}")
+            yield Obstacle(
+                "unsupported",
+                f"needs compute capability {demands.min_capability}; this GPU has {gpu.compute_capability}",
+            )
         if demands.max_capability_major and have[0] > demands.max_capability_major:
             yield Obstacle("unsupported", f"has no code for compute capability {gpu.compute_capability}")
 
@@ -65,7 +68,11 @@ def driver(machine: Machine) -> Iterator[Obstacle]:
         floor = cuda.driver_floor(machine.torch.cuda, machine.os)
         move = torch_choice.best(machine)
         said = f"driver {machine.driver.version} is older than {floor}, the minimum for CUDA {machine.torch.cuda}"
-        yield Obstacle("installable", f"{said}; {torch_choice.label(move)} runs on it") if move else Obstacle("blocked", said)
+        yield (
+            Obstacle("installable", f"{said}; {torch_choice.label(move)} runs on it")
+            if move
+            else Obstacle("blocked", said)
+        )
 
 
 def torch(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:

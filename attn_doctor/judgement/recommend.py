@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from attn_doctor.knowledge.capability import capability
-from attn_doctor.knowledge.tables import load
 from attn_doctor.judgement import commands, torch_choice, wheel_choice
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.report import BackendVerdict, Finding, Recommendation
 from attn_doctor.judgement.view import Machine
+from attn_doctor.knowledge.capability import capability
+from attn_doctor.knowledge.tables import load
+from attn_doctor.wheels.resolve import fitting
 
 
 class Preference(msgspec.Struct, frozen=True):
@@ -59,25 +60,18 @@ def _why(verdict: BackendVerdict | None) -> tuple[str, ...]:
 
 
 def next_step(machine: Machine, name: str) -> str | None:
-    """The command that brings a backend: torch where that is what is missing, else its file or package."""
-    if machine.torch is None:
-        move = torch_choice.best(machine) if machine.nvidia else None
-        return commands.install_torch(machine, move) if move else f"{commands.installer(machine)} torch"
+    """The command that comes first on the way to a backend: torch where that is what is missing, else its file."""
+    backend = backends()[name]
     gpu = machine.nvidia[0] if machine.nvidia else None
-    package = PACKAGES.get(name)
-    if package is None:
-        return None
-    found = wheel_choice.fitting(package, wheel_choice.key(machine, gpu))
-    if found and found[0].url:
-        return f"{commands.installer(machine)} --no-deps {found[0].url.replace('+', '%2B')}"
+    move = torch_choice.best(machine) if machine.nvidia else None
+    if machine.torch is None:
+        return commands.install_torch(machine, move) if move else f"{commands.installer(machine)} torch"
+    if machine.torch.cuda is None or any(machine.lacks_code(gpu) for gpu in machine.nvidia):
+        return commands.install_torch(machine, move) if move else None
+    if backend.package is None:
+        return commands.install_triton(machine)
+    found = fitting(backend.package, wheel_choice.key(machine, gpu), series=backend.series)
     if found:
-        return f"{commands.installer(machine)} --no-deps {package}=={found[0].version}"
-    return f"attn-doctor check --need backward -v  # {backends()[name].title}: see its reasons"
-
-
-PACKAGES = {
-    "flash_attention_2": "flash-attn",
-    "flash_attention_3": "flash-attn-3",
-    "flash_attention_4": "flash-attn-4",
-    "xformers": "xformers",
-}
+        return commands.install_wheel(machine, found[0])
+    moved = wheel_choice.after_a_move(machine, gpu, backend.package, backend.series)
+    return commands.install_torch(machine, moved[0]) if moved else None

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from attn_doctor.discovery import discover
-from attn_doctor.machine.facts import Known, Unknown
 from attn_doctor.judgement.report import Confidence, Finding, Severity, Skipped
 from attn_doctor.judgement.view import Machine
+from attn_doctor.machine.facts import Known, Unknown
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -64,7 +64,10 @@ def judge(rule: Rule, machine: Machine) -> Finding | Skipped | None:
             evidence.append(f"{name}: none in {', '.join(reading.looked_in)}")
         else:
             return None
-    answer = rule.check(**values)
+    try:
+        answer = rule.check(**values)
+    except Exception as error:  # noqa: BLE001 - one broken rule must not take the report with it
+        return Skipped(rule.code, f"the rule failed: {type(error).__name__}: {error}")
     return _finding(rule, answer, tuple(evidence)) if answer is not None else None
 
 

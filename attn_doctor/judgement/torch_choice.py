@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attn_doctor.judgement.view import driver_runs
 from attn_doctor.knowledge import capability, torch_builds
 from attn_doctor.knowledge.torch_builds import Build
 from attn_doctor.knowledge.versions import numbers, public
-from attn_doctor.judgement.view import driver_runs
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
@@ -71,7 +71,7 @@ def nearest(machine: Machine, builds: list[Build]) -> Build | None:
 
 def best(machine: Machine) -> Build | None:
     """The build to move to; None where no published build serves all the GPUs."""
-    return nearest(machine, suitable(machine))
+    return machine.remembered("best torch", lambda: nearest(machine, suitable(machine)))
 
 
 def label(build: Build) -> str:

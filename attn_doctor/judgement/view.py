@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from attn_doctor.knowledge import capability, cuda
 from attn_doctor.knowledge.versions import numbers
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from attn_doctor.machine.probes.toolkits import Toolkits
     from attn_doctor.machine.probes.torch import TorchDist
 
+T = TypeVar("T")
 Device = Literal["cuda", "rocm", "mps", "cpu"]
 
 
@@ -30,10 +32,17 @@ class Machine:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
+        self._memory: dict[str, object] = {}
 
     def _value(self, name: str) -> Any:
         reading = self.facts.readings.get(name)
         return reading.value if isinstance(reading, Known) else None
+
+    def remembered(self, name: str, work_out: Callable[[], T]) -> T:
+        """What several judges ask for alike, worked out once for this machine."""
+        if name not in self._memory:
+            self._memory[name] = work_out()
+        return cast("T", self._memory[name])
 
     def unknown(self, name: str) -> str | None:
         """Why that reading is not known; None where it is known or absent."""
@@ -110,7 +119,12 @@ class Machine:
     @cached_property
     def driver_serves(self) -> bool:
         """Whether the loaded driver runs torch's CUDA; True where nothing says otherwise."""
-        return bool(self.driver and self.torch and self.torch.cuda and driver_runs(self.driver.version, self.torch.cuda, self.os))
+        return bool(
+            self.driver
+            and self.torch
+            and self.torch.cuda
+            and driver_runs(self.driver.version, self.torch.cuda, self.os)
+        )
 
     @cached_property
     def device(self) -> Device:
@@ -143,7 +157,7 @@ def too_old_for(possible: tuple[str, ...], on: str) -> bool:
 
 
 def driver_runs(driver: str, runtime: str, os: str) -> bool:
-    """Whether a driver runs a CUDA runtime: the floor of its major (minor-version compatibility), never the exact table.
+    """Whether a driver runs a CUDA runtime: by the floor of its major (minor-version compatibility).
 
     True where the floor is not established: silence beats a wrong no.
     """

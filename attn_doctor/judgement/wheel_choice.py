@@ -1,4 +1,4 @@
-"""Whether a published wheel fits this machine as it is, after a move of torch, or whether a source build can succeed."""
+"""Whether a published wheel fits this machine, as it is or after a move of torch, or a source build can succeed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from attn_doctor.judgement import torch_choice
+from attn_doctor.judgement.backend import Obstacle
 from attn_doctor.knowledge import attention, cuda, torch_builds
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import major, major_minor, numbers, public
 from attn_doctor.wheels.catalogue import Wheel, minors
 from attn_doctor.wheels.resolve import Key, fitting
-from attn_doctor.judgement import torch_choice
-from attn_doctor.judgement.backend import Obstacle
 
 if TYPE_CHECKING:
+    from attn_doctor.judgement.view import Machine
     from attn_doctor.knowledge.torch_builds import Build
     from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.judgement.view import Machine
 
 GIB = 1 << 30
 
@@ -70,7 +70,9 @@ def ways(machine: Machine, gpu: Gpu | None, package: str, series: str = "2") -> 
         build, wheel = moved
         yield Obstacle("installable", f"with {torch_choice.label(build)}: {described(wheel)}")
     elif usable:
-        yield Obstacle("blocked", f"no published wheel fits {fitted_to(machine)}, and a build cannot succeed: {refusal}")
+        yield Obstacle(
+            "blocked", f"no published wheel fits {fitted_to(machine)}, and a build cannot succeed: {refusal}"
+        )
     else:
         yield Obstacle("blocked", "no published wheel fits any torch that runs here")
 
@@ -116,7 +118,11 @@ def build_refusal(machine: Machine, gpu: Gpu | None, package: str, series: str) 
     on = gpu.compute_capability if gpu else None
     if on and capability(on)[0] not in row.majors:
         return f"{package} {row.version} compiles nothing for compute capability {on}"
-    return _toolkit_refusal(machine, torch.cuda, on, row) or _compiler_refusal(machine, torch.cuda) or _memory_refusal(machine, row)
+    return (
+        _toolkit_refusal(machine, torch.cuda, on, row)
+        or _compiler_refusal(machine, torch.cuda)
+        or _memory_refusal(machine, row)
+    )
 
 
 def _toolkit_refusal(machine: Machine, runtime: str, on: str | None, row: attention.SourceBuild) -> str | None:

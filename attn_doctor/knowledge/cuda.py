@@ -72,6 +72,11 @@ def newest_driver(os: str) -> str:
     return max(drivers, key=numbers)
 
 
+def majors() -> tuple[int, ...]:
+    """The CUDA majors of which a floor is known, oldest first."""
+    return tuple(sorted(row.major for row in table().majors))
+
+
 def driver_floor(cuda: str, os: str) -> str | None:
     """The oldest driver a program built with this CUDA runs on: the floor of its major, not of its toolkit."""
     wanted = major(cuda)

@@ -149,9 +149,7 @@ def _agreed(rows: list[Row], name: str) -> Product:
     first = _product(rows[0], name)
     if len({row.cc for row in rows}) == 1 and not any(row.ambiguous_with for row in rows):
         return first
-    return msgspec.structs.replace(
-        first, compute_capability=None, memory_bytes=None, architecture=None
-    )
+    return msgspec.structs.replace(first, compute_capability=None, memory_bytes=None, architecture=None)
 
 
 def _family(key: str, vendor: str | None) -> Product | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -13,8 +13,12 @@ T = TypeVar("T")
 FOLDER = os.path.dirname(__file__)
 
 
-@cache
 def load(name: str, shape: type[T]) -> T:
-    """The table `name`.json of this folder, decoded as `shape`; read once per process."""
+    """Decode the table `name`.json of this folder, decoded as `shape`; read once per process."""
+    return cast("T", _load(name, shape))
+
+
+@cache
+def _load(name: str, shape: Any) -> object:
     with open(os.path.join(FOLDER, f"{name}.json"), "rb") as file:
         return msgspec.json.decode(file.read(), type=shape)

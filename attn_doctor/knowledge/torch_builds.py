@@ -12,10 +12,10 @@ from attn_doctor.knowledge.versions import local, major_minor, numbers, public
 
 INDEX = "https://download.pytorch.org/whl/"
 
-_RELEASED = re.compile(r"v?\d+(\.\d+)*(\.post\d+)?", re.ASCII)  # not 2.8.0a0, 2.8.0.dev20250601, 2.8.0rc1
-_VARIANT = re.compile(r"cpu|cu\d+|rocm[\d.]+|xpu", re.ASCII)  # the local parts of PyTorch's own wheels
+_RELEASED = r"(?a)v?\d+(\.\d+)*(\.post\d+)?"  # not 2.8.0a0, 2.8.0.dev20250601, 2.8.0rc1
+_VARIANT = r"(?a)cpu|cu\d+|rocm[\d.]+|xpu"  # the local parts of PyTorch's own wheels
 
-_CUDA_VARIANT = re.compile(r"cu(\d{2})(\d)", re.ASCII)
+_CUDA_VARIANT = r"(?a)cu(\d{2})(\d)"
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -125,7 +125,7 @@ def known(torch: str) -> bool:
 def is_release(torch: str) -> bool:
     """Whether this is one of PyTorch's own releases, by its name: no nightly, no vendor build."""
     suffix = local(torch)
-    return bool(_RELEASED.fullmatch(public(torch))) and (suffix is None or bool(_VARIANT.fullmatch(suffix)))
+    return bool(re.fullmatch(_RELEASED, public(torch))) and (suffix is None or bool(re.fullmatch(_VARIANT, suffix)))
 
 
 def default_cuda(torch: str, os: str, arch: str) -> str | None:
@@ -206,7 +206,7 @@ def pins(torch: str) -> Pins | None:
 
 def cuda_of_variant(variant: str) -> str | None:
     """'cu128' -> '12.8'; None for 'cpu' and anything else."""
-    named = _CUDA_VARIANT.fullmatch(variant)
+    named = re.fullmatch(_CUDA_VARIANT, variant)
     return f"{named[1]}.{named[2]}" if named else None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-
 # no version has a longer number, and Python refuses to read endless ones
 LONGEST_NUMBER = 18
 

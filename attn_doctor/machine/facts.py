@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, Union
+from typing import Any, Generic, TypeVar, Union  # Union: X | Y takes no type variables at run time on 3.10
 
 import msgspec
 
@@ -28,5 +28,5 @@ class Unknown(msgspec.Struct, frozen=True, tag_field="status", tag="unknown"):
     reason: str
 
 
-Reading = Union[Known[T], Absent, Unknown]
+Reading = Union[Known[T], Absent, Unknown]  # noqa: UP007
 AnyReading = Reading[Any]

@@ -1,4 +1,4 @@
-"""Facts of this machine: every probe asked once, slow children first; the JSON that `facts` prints and `--facts` reads."""
+"""Facts of this machine: every probe asked once, slow children first; and the JSON of them."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def _decode_reading(key: str, raw: msgspec.Raw, name: str) -> AnyReading:
     if probe is None:
         raise BadInput(f"{name}: attn-doctor {__version__} knows no reading {key!r}", "Use a newer attn-doctor.")
     try:
-        return msgspec.json.decode(raw, type=Reading[probe.type])  # type: ignore[name-defined, no-any-return]
+        return msgspec.json.decode(raw, type=Reading[probe.type])  # type: ignore[misc, name-defined, no-any-return]
     except msgspec.ValidationError as error:
         raise BadInput(f"{name}: readings.{key}: {error}") from None

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -67,7 +68,7 @@ class Host(Protocol):
 
 
 class LiveHost:
-    """This machine."""
+    """The machine we run on."""
 
     def __init__(self) -> None:
         self._listings: dict[str, tuple[str, ...]] = {}
@@ -172,10 +173,9 @@ def _wait(child: subprocess.Popen[bytes], timeout_s: float) -> Completed | Faile
         out, err = child.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
         child.kill()
-        try:
+        # one that is stuck inside the kernel cannot be waited for, and must not hold us up
+        with suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=0.2)
-        except subprocess.TimeoutExpired:
-            pass  # stuck inside the kernel: it cannot be waited for, and must not hold us up
         return Failed(f"no answer within {timeout_s:g} s")
     return Completed(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 

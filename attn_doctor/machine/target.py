@@ -234,7 +234,7 @@ def distributions(host: Host, target: Target) -> dict[str, Distribution]:
     found: dict[str, Distribution] = {}
     for site in target.site_packages:
         for entry in host.list_dir(site):
-            if entry.endswith(".dist-info") or entry.endswith(".egg-info"):
+            if entry.endswith((".dist-info", ".egg-info")):
                 name, _, version = entry[: entry.rindex(".")].partition("-")
                 version = version.partition("-py3")[0]
                 normal = normalise(name)

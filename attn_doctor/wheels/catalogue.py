@@ -285,7 +285,7 @@ def pip_torch_abi(torch: str, cuda: str | None) -> bool | None:
 @cache
 def version_key(version: str) -> VersionKey:
     """A sortable key: 4.0.0b9 < 4.0.0b36 < 4.0.0 < 4.0.0.post1."""
-    match = _VERSION.match(version)
+    match = re.match(_VERSION, version)
     if match is None:
         return (numbers(version), 0, 0, -1)
     release, stage, stage_number, post = match.groups()
@@ -298,12 +298,12 @@ def cuda_version(token: str | None) -> str | None:
     if token is None:
         return None
     digits = token.removeprefix("cu")
-    return f"{digits[:2]}.{digits[2:]}" if len(digits) > 2 else digits
+    return f"{digits[:2]}.{digits[2:]}" if digits[2:] else digits
 
 
-_VERSION = re.compile(r"(\d+(?:\.\d+)*)(?:(a|b|rc)(\d+))?(?:\.post(\d+))?")
+_VERSION = r"(\d+(?:\.\d+)*)(?:(a|b|rc)(\d+))?(?:\.post(\d+))?"
 _STAGES = {"a": 0, "b": 1, "rc": 2}
-_GLIBC_TAG = re.compile(r"manylinux_(\d+)_(\d+)_")
+_GLIBC_TAG = r"manylinux_(\d+)_(\d+)_"
 _OLD_GLIBC_TAGS = {"manylinux2014": "2.17", "manylinux2010": "2.12", "manylinux1": "2.5"}  # PEP 600
 
 
@@ -414,7 +414,7 @@ def _gpu_code(
 @cache
 def _glibc(package: str, source: str, built_on: str | None, platform: str) -> str | None:
     """From the platform tag (of several the lowest: the file meets each), else from the rows on plain tags."""
-    tags = [f"{match[1]}.{match[2]}" for match in _GLIBC_TAG.finditer(platform)]
+    tags = [f"{match[1]}.{match[2]}" for match in re.finditer(_GLIBC_TAG, platform)]
     tags += [glibc for name, glibc in _OLD_GLIBC_TAGS.items() if f"{name}_" in platform]
     if tags:
         return min(tags, key=numbers)

@@ -6,21 +6,21 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.knowledge.versions import major, major_minor, public
 from attn_doctor.judgement import wheel_choice
 from attn_doctor.judgement.backend import Obstacle
+from attn_doctor.knowledge.versions import major, major_minor, public
 
 if TYPE_CHECKING:
+    from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.machine.probes.packages import Package
-    from attn_doctor.judgement.view import Machine
 
-BUILD = re.compile(r"(?:cu(?P<cuda>\d+))?(?:torch(?P<torch>\d+\.?\d+))?(?:cxx11abi(?P<abi>TRUE|FALSE))?", re.IGNORECASE)
+BUILD = r"(?i)(?:cu(?P<cuda>\d+))?(?:torch(?P<torch>\d+\.?\d+))?(?:cxx11abi(?P<abi>TRUE|FALSE))?"
 
 
 def parse_build(build: str) -> tuple[str | None, str | None, bool | None]:
     """('12', '2.7', True) from 'cu12torch2.7cxx11abiTRUE': CUDA major, torch minor, C++ ABI; None where not said."""
-    match = BUILD.search(build)
+    match = re.search(BUILD, build)
     if match is None:
         return None, None, None
     cuda = match["cuda"]
@@ -40,13 +40,20 @@ def mismatch(machine: Machine, package: Package) -> str | None:
     if cuda and torch.cuda and int(cuda) != major(torch.cuda):
         return f"{package.version} was built for CUDA {cuda}; torch {torch.version} is CUDA {torch.cuda}"
     linux = machine.os == "linux"  # on Windows the label carries no meaning
-    if linux and abi is not None and torch.cxx11abi is not None and abi != torch.cxx11abi and not _label_lies(minor, abi):
-        return f"{package.version} was built for the {'new' if abi else 'old'} C++ ABI; torch {torch.version} has the other"
+    if (
+        linux
+        and abi is not None
+        and torch.cxx11abi is not None
+        and abi != torch.cxx11abi
+        and not _label_lies(minor, abi)
+    ):
+        label = "new" if abi else "old"
+        return f"{package.version} was built for the {label} C++ ABI; torch {torch.version} has the other"
     return None
 
 
 def _label_lies(minor: str | None, abi: bool) -> bool:
-    """FALSE was never forced: a wheel so labelled has the ABI of the torch it was built with, new from 2.6's builds on."""
+    """FALSE was never forced: a wheel so labelled has the ABI of the torch it was built with, new from 2.6 on."""
     return not abi and minor is not None and minor not in {"2.0", "2.1", "2.2", "2.3", "2.4", "2.5"}
 
 

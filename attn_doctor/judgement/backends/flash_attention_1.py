@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.knowledge.attention import demands
-from attn_doctor.knowledge.versions import major
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends._flash import built_remark, installed_or_way
+from attn_doctor.knowledge.attention import demands
+from attn_doctor.knowledge.versions import major
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.packages import Package
 
 SERIES = 1
 
@@ -52,5 +52,7 @@ BACKEND = Backend(
     obstacles,
     version,
     ways,
-    lambda machine, _gpu, _need: built_remark(installed(machine)),
+    package="flash-attn",
+    series="1",
+    remarks=lambda machine, _gpu, _need: built_remark(installed(machine)),
 )

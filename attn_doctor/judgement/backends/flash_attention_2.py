@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.knowledge.attention import demands, source_build
-from attn_doctor.knowledge.capability import capability
-from attn_doctor.knowledge.versions import major, numbers
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends._flash import built_remark, installed_or_way
+from attn_doctor.knowledge.attention import demands, source_build
+from attn_doctor.knowledge.capability import capability
+from attn_doctor.knowledge.versions import major, numbers
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.packages import Package
 
 SERIES = 2
 
@@ -57,11 +57,11 @@ def code(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     row = source_build("flash-attn", "2")
     have = version(machine)
     if gpu_major >= min(row.majors) and gpu_major not in row.majors:
-        yield Obstacle("blocked", f"no release up to {row.version} has code for compute capability {gpu.compute_capability}")
-    elif gpu_major in FIRST_WITH_CODE and have and numbers(have) < numbers(FIRST_WITH_CODE[gpu_major]):
         yield Obstacle(
-            "installable", f"{have} has no code for this GPU; {FIRST_WITH_CODE[gpu_major]} and later have"
+            "blocked", f"no release up to {row.version} has code for compute capability {gpu.compute_capability}"
         )
+    elif gpu_major in FIRST_WITH_CODE and have and numbers(have) < numbers(FIRST_WITH_CODE[gpu_major]):
+        yield Obstacle("installable", f"{have} has no code for this GPU; {FIRST_WITH_CODE[gpu_major]} and later have")
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
@@ -83,5 +83,6 @@ BACKEND = Backend(
     obstacles,
     version,
     ways,
-    lambda machine, _gpu, _need: built_remark(installed(machine)),
+    package="flash-attn",
+    remarks=lambda machine, _gpu, _need: built_remark(installed(machine)),
 )

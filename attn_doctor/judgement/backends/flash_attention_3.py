@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.knowledge.attention import demands
-from attn_doctor.knowledge.capability import capability
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends._flash import built_remark, installed_or_way
+from attn_doctor.knowledge.attention import demands
+from attn_doctor.knowledge.capability import capability
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.packages import Package
 
 HOPPER = 9
 
@@ -43,7 +43,9 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
 def before_hopper(gpu: Gpu | None) -> Iterator[Obstacle]:
     """Ampere and Ada have kernels in the source, and no file that is known to hold them."""
     if gpu and gpu.compute_capability and capability(gpu.compute_capability)[0] < HOPPER:
-        yield Obstacle("blocked", f"made for Hopper (9.0); no published file is known to have code for {gpu.compute_capability}")
+        yield Obstacle(
+            "blocked", f"made for Hopper (9.0); no published file is known to have code for {gpu.compute_capability}"
+        )
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
@@ -61,5 +63,6 @@ BACKEND = Backend(
     obstacles,
     version,
     ways,
-    lambda machine, _gpu, _need: built_remark(installed(machine)),
+    package="flash-attn-3",
+    remarks=lambda machine, _gpu, _need: built_remark(installed(machine)),
 )

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from attn_doctor.judgement import conditions
+from attn_doctor.judgement.backend import Backend, Obstacle
+from attn_doctor.judgement.backends._flash import built_remark
+from attn_doctor.judgement.wheel_choice import key
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.wheels.resolve import fitting
-from attn_doctor.judgement import conditions
-from attn_doctor.judgement.backend import Backend, Obstacle
-from attn_doctor.judgement.wheel_choice import key
-from attn_doctor.judgement.backends._flash import built_remark
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.packages import Package
 
 PACKAGE = "flash-attn-4"
 BACKWARD_MAJOR = 9
@@ -72,4 +72,4 @@ def version(machine: Machine) -> str | None:
     return package.version if package else None
 
 
-BACKEND = Backend("flash_attention_4", "FlashAttention 4", obstacles, version, ways, remarks)
+BACKEND = Backend("flash_attention_4", "FlashAttention 4", obstacles, version, ways, package=PACKAGE, remarks=remarks)

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.knowledge import sdpa
-from attn_doctor.knowledge.attention import demands
-from attn_doctor.knowledge.versions import numbers, public
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends.eager import torch_runs, torch_version, where
 from attn_doctor.judgement.backends.triton import compiler_chain
+from attn_doctor.knowledge import sdpa
+from attn_doctor.knowledge.attention import demands
+from attn_doctor.knowledge.versions import numbers, public
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
 
 FIRST_TORCH = "2.5"
 FIRST_TORCH_CPU = "2.6"

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.knowledge.attention import demands
-from attn_doctor.wheels.resolve import fitting
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
-from attn_doctor.judgement.wheel_choice import described, key
 from attn_doctor.judgement.backends._flash import built_remark, mismatch
 from attn_doctor.judgement.backends.triton import compiler_chain
+from attn_doctor.judgement.wheel_choice import described, key
+from attn_doctor.knowledge.attention import demands
+from attn_doctor.wheels.resolve import fitting
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.packages import Package
 
 PACKAGE = "sageattention"
 
@@ -57,4 +57,4 @@ def version(machine: Machine) -> str | None:
     return package.version if package else None
 
 
-BACKEND = Backend("sage_attention", "SageAttention", obstacles, version, ways, remarks)
+BACKEND = Backend("sage_attention", "SageAttention", obstacles, version, ways, package=PACKAGE, remarks=remarks)

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from attn_doctor.judgement import conditions
+from attn_doctor.judgement.backend import Backend, Obstacle
+from attn_doctor.judgement.backends.eager import torch_runs, torch_version, where
+from attn_doctor.judgement.report import KernelVerdict
 from attn_doctor.knowledge import sdpa as table
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import numbers, public
-from attn_doctor.judgement import conditions
-from attn_doctor.judgement.backend import Backend, Obstacle
-from attn_doctor.judgement.report import KernelVerdict
-from attn_doctor.judgement.backends.eager import torch_runs, torch_version, where
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
 
 FIRST_TORCH = "2.0"
 
@@ -34,7 +34,9 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
     yield from conditions.needs(need, demands("sdpa"), gpu, None)
 
 
-def refusal(kernel: str, release: table.Release, on: str, need: Need) -> str | None:
+def refusal(  # noqa: PLR0911 - one reason a line
+    kernel: str, release: table.Release, on: str, need: Need
+) -> str | None:
     """Why a fused kernel does not take what is needed on that capability; None where it does."""
     if kernel == "math":
         return None
@@ -91,7 +93,8 @@ def kernels(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[KernelVerdic
         refusals["flash"] = "Windows builds may lack it; attn-doctor verify sdpa asks torch"
     chosen = next(kernel for kernel in order if refusals[kernel] is None)
     return tuple(
-        KernelVerdict(gpu.name, kernel, refusals[kernel] is None, kernel == chosen, refusals[kernel]) for kernel in order
+        KernelVerdict(gpu.name, kernel, refusals[kernel] is None, kernel == chosen, refusals[kernel])
+        for kernel in order
     )
 
 
@@ -107,10 +110,14 @@ def remarks(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[str, ...]:
     flash = f"FlashAttention {release.bundled_flash[-1]} kernel" if release else "flash kernel"
     said = [f"runs torch's {NAMES[chosen.kernel].format(flash=flash)} on this GPU"]
     if chosen.kernel != "flash":
-        said += [f"not its flash kernel: {kernel.reason}" for kernel in found if kernel.kernel == "flash" and kernel.reason]
+        said += [
+            f"not its flash kernel: {kernel.reason}" for kernel in found if kernel.kernel == "flash" and kernel.reason
+        ]
     if chosen.kernel == "math":
         said.append("the math kernel holds the whole score matrix in memory")
     return tuple(said)
 
 
-BACKEND = Backend("sdpa", "PyTorch scaled_dot_product_attention", obstacles, torch_version, remarks=remarks, kernels=kernels)
+BACKEND = Backend(
+    "sdpa", "PyTorch scaled_dot_product_attention", obstacles, torch_version, remarks=remarks, kernels=kernels
+)

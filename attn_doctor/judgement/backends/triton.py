@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.knowledge import torch_builds
-from attn_doctor.knowledge.attention import demands
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
+from attn_doctor.knowledge import torch_builds
+from attn_doctor.knowledge.attention import demands
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
 
 PACKAGES = ("triton", "pytorch-triton", "pytorch-triton-rocm", "triton-windows")
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.knowledge.attention import demands, xformers_floor
-from attn_doctor.knowledge.capability import capability
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends._flash import built_remark, installed_or_way
+from attn_doctor.knowledge.attention import demands, xformers_floor
+from attn_doctor.knowledge.capability import capability
 
 if TYPE_CHECKING:
-    from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.gpus import Gpu
+    from attn_doctor.machine.probes.packages import Package
 
 
 def installed(machine: Machine) -> Package | None:
@@ -66,5 +66,6 @@ BACKEND = Backend(
     obstacles,
     version,
     ways,
-    lambda machine, _gpu, _need: built_remark(installed(machine)),
+    package="xformers",
+    remarks=lambda machine, _gpu, _need: built_remark(installed(machine)),
 )

@@ -8,12 +8,12 @@ flash-attn against it fails with "CUDA_HOME is not set", although the toolkit ma
 
 from __future__ import annotations
 
-from attn_doctor.machine.probes.driver import Driver
-from attn_doctor.machine.probes.gpus import Gpu
-from attn_doctor.machine.probes.torch import TorchDist
 from attn_doctor.judgement import commands, torch_choice
 from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.judgement.view import Machine
+from attn_doctor.machine.probes.driver import Driver
+from attn_doctor.machine.probes.gpus import Gpu
+from attn_doctor.machine.probes.torch import TorchDist
 
 
 def check(machine: Machine, gpus: tuple[Gpu, ...], driver: Driver, torch: TorchDist) -> Problem | None:
@@ -23,7 +23,8 @@ def check(machine: Machine, gpus: tuple[Gpu, ...], driver: Driver, torch: TorchD
     move = torch_choice.best(machine)
     count = f" ({len(cards)} of them)" if len(cards) > 1 else ""
     return Problem(
-        f"{cards[0].name}{count} lies idle: torch {torch.version} is a build without CUDA, and driver {driver.version} is ready.",
+        f"{cards[0].name}{count} lies idle: torch {torch.version} is a build without CUDA. "
+        f"Driver {driver.version} is ready.",
         fix=(commands.install_torch(machine, move),) if move else (),
     )
 

@@ -7,9 +7,9 @@ the library that was mounted in does not belong to the host's driver: recreate t
 
 from __future__ import annotations
 
+from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.machine.probes.driver import Driver
 from attn_doctor.machine.probes.system import System
-from attn_doctor.judgement.rule import Problem, Rule
 
 
 def check(system: System, driver: Driver) -> Problem | None:
@@ -17,7 +17,9 @@ def check(system: System, driver: Driver) -> Problem | None:
         return None
     wanted = "recreate the container" if system.container else "restart the machine"
     fix = () if system.container else ("sudo reboot",)
-    return Problem(f"driver {driver.version} is loaded, and NVML says: {driver.fault}. To load matching parts, {wanted}.", fix)
+    return Problem(
+        f"driver {driver.version} is loaded, and NVML says: {driver.fault}. To load matching parts, {wanted}.", fix
+    )
 
 
 RULE = Rule("AD106", "driver-does-not-answer", "error", "the driver does not answer", check)

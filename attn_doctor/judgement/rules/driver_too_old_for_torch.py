@@ -9,12 +9,12 @@ Two ways out: a newer driver, or a torch that was built for an older CUDA.
 
 from __future__ import annotations
 
-from attn_doctor.knowledge import cuda
-from attn_doctor.machine.probes.driver import Driver
-from attn_doctor.machine.probes.torch import TorchDist
 from attn_doctor.judgement import commands, torch_choice
 from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.judgement.view import Machine, driver_runs
+from attn_doctor.knowledge import cuda
+from attn_doctor.machine.probes.driver import Driver
+from attn_doctor.machine.probes.torch import TorchDist
 
 
 def check(machine: Machine, driver: Driver, torch: TorchDist) -> Problem | None:

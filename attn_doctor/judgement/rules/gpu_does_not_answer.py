@@ -6,8 +6,8 @@ kernel log names the Xid error that says why.
 
 from __future__ import annotations
 
-from attn_doctor.machine.probes.gpus import Gpu
 from attn_doctor.judgement.rule import Problem, Rule
+from attn_doctor.machine.probes.gpus import Gpu
 
 
 def check(gpus: tuple[Gpu, ...]) -> Problem | None:

@@ -7,12 +7,12 @@ one. Nothing is called incompatible for being new.
 
 from __future__ import annotations
 
+from attn_doctor.judgement.rule import Problem, Rule
+from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import cuda, torch_builds
 from attn_doctor.knowledge.versions import numbers, public
 from attn_doctor.machine.probes.driver import Driver
 from attn_doctor.machine.probes.torch import TorchDist
-from attn_doctor.judgement.rule import Problem, Rule
-from attn_doctor.judgement.view import Machine
 
 
 def check(machine: Machine, driver: Driver | None, torch: TorchDist | None) -> Problem | None:
@@ -25,7 +25,9 @@ def check(machine: Machine, driver: Driver | None, torch: TorchDist | None) -> P
         newer.append(f"CUDA {torch.cuda} (the tables end at {cuda.newest()})")
     if not newer:
         return None
-    return Problem(f"{'; '.join(newer)}. Judged by rule; a newer attn-doctor may know more.", fix=("pip install -U attn-doctor",))
+    return Problem(
+        f"{'; '.join(newer)}. Judged by rule; a newer attn-doctor may know more.", fix=("pip install -U attn-doctor",)
+    )
 
 
 RULE = Rule("AD901", "newer-than-the-tables", "info", "newer than attn-doctor's tables", check)

@@ -10,12 +10,12 @@ dropped everything before Turing).
 
 from __future__ import annotations
 
-from attn_doctor.knowledge import capability
-from attn_doctor.machine.probes.gpus import Gpu
-from attn_doctor.machine.probes.torch import TorchDist
 from attn_doctor.judgement import commands, torch_choice
 from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.judgement.view import Machine
+from attn_doctor.knowledge import capability
+from attn_doctor.machine.probes.gpus import Gpu
+from attn_doctor.machine.probes.torch import TorchDist
 
 
 def check(machine: Machine, gpus: tuple[Gpu, ...], torch: TorchDist) -> Problem | None:
@@ -27,7 +27,11 @@ def check(machine: Machine, gpus: tuple[Gpu, ...], torch: TorchDist) -> Problem 
     others = [gpu for gpu in visible if gpu not in without]
     named = ", ".join(dict.fromkeys(_named(gpu, len(visible)) for gpu in without))
     needed = " and ".join(dict.fromkeys(capability.sm(gpu.compute_capability or "") for gpu in without))
-    has = f"torch {torch.version} has {capability.short(torch.arch_list)}" if torch.arch_list else f"CUDA {torch.cuda} has none"
+    has = (
+        f"torch {torch.version} has {capability.short(torch.arch_list)}"
+        if torch.arch_list
+        else f"CUDA {torch.cuda} has none"
+    )
     sentence = f"{named} needs {needed}; {has}. "
     sentence += 'Every CUDA call on it will fail with "no kernel image is available".'
     fix = [commands.install_torch(machine, move)] if move else []

@@ -7,10 +7,10 @@ access to the GPU. Nothing can use the card until that is mended; no Python pack
 
 from __future__ import annotations
 
+from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.machine.probes.driver import Driver
 from attn_doctor.machine.probes.gpus import Gpu
 from attn_doctor.machine.probes.system import System
-from attn_doctor.judgement.rule import Problem, Rule
 
 
 def check(system: System, gpus: tuple[Gpu, ...], driver: Driver | None) -> Problem | None:
@@ -19,11 +19,14 @@ def check(system: System, gpus: tuple[Gpu, ...], driver: Driver | None) -> Probl
         return None
     if system.container:
         detail = "It is visible on the bus, but the container was started without access to it."
-        return Problem(f"{cards[0]}: {detail}", fix=("docker run --gpus all ...  # needs the NVIDIA Container Toolkit",))
+        return Problem(
+            f"{cards[0]}: {detail}", fix=("docker run --gpus all ...  # needs the NVIDIA Container Toolkit",)
+        )
     debian = "debian" in (system.distribution or "").lower()
     fix = "sudo apt install nvidia-driver" if debian else "sudo ubuntu-drivers install" if _ubuntu(system) else None
     return Problem(
-        f"{cards[0]} is there, but no NVIDIA driver is loaded: neither NVML, nvidia-smi nor /proc/driver/nvidia answers.",
+        f"{cards[0]} is there, but no NVIDIA driver is loaded: "
+        "neither NVML, nvidia-smi nor /proc/driver/nvidia answers.",
         fix=(fix,) if fix else (),
     )
 

@@ -7,10 +7,10 @@ A toolkit of the right major can stand beside the installed one and be named for
 
 from __future__ import annotations
 
+from attn_doctor.judgement.rule import Rule
 from attn_doctor.knowledge.versions import major
 from attn_doctor.machine.probes.toolkits import Toolkits
 from attn_doctor.machine.probes.torch import TorchDist
-from attn_doctor.judgement.rule import Rule
 
 
 def check(toolkits: Toolkits, torch: TorchDist) -> str | None:
@@ -21,7 +21,7 @@ def check(toolkits: Toolkits, torch: TorchDist) -> str | None:
         return None
     return (
         f"a source build here would stop: nvcc is CUDA {toolkits.version}, torch is CUDA {torch.cuda}. Nothing to do "
-        f"unless you build; then put a CUDA {torch.cuda} toolkit beside this one and set CUDA_HOME to it for that build."
+        f"unless you build; then put a CUDA {torch.cuda} toolkit beside this one and set CUDA_HOME for that build."
     )
 
 

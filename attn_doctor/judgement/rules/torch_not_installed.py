@@ -6,11 +6,11 @@ be installed. If torch is installed somewhere else, name that environment with `
 
 from __future__ import annotations
 
-from attn_doctor.machine.probes.python import Python
-from attn_doctor.machine.probes.torch import TorchDist
 from attn_doctor.judgement import commands, torch_choice
 from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.judgement.view import Machine
+from attn_doctor.machine.probes.python import Python
+from attn_doctor.machine.probes.torch import TorchDist
 
 
 def check(machine: Machine, python: Python, torch: TorchDist | None) -> Problem | None:
@@ -20,7 +20,9 @@ def check(machine: Machine, python: Python, torch: TorchDist | None) -> Problem 
     said = f"{python.prefix or 'The target'} has no torch."
     if python.own:
         said += " It is the environment that attn-doctor runs in; name another with --venv DIR."
-    return Problem(said, fix=(commands.install_torch(machine, move) if move else f"{commands.installer(machine)} torch",))
+    return Problem(
+        said, fix=(commands.install_torch(machine, move) if move else f"{commands.installer(machine)} torch",)
+    )
 
 
 RULE = Rule("AD105", "torch-not-installed", "warning", "torch is not installed in the target", check)

@@ -129,7 +129,13 @@ def parse_nvml(text: str) -> Nvml | None:
         return None
 
 
-def ask_nvml(host: Host) -> Nvml | str | None:
+class Hung(msgspec.Struct, frozen=True):
+    """The driver gave no answer in time: whoever asks it next waits as well."""
+
+    reason: str
+
+
+def ask_nvml(host: Host) -> Nvml | Hung | str | None:
     """NVML's answer; a sentence where it gave none; None where nothing of NVIDIA is installed."""
     if not present(host):
         return None
@@ -138,7 +144,7 @@ def ask_nvml(host: Host) -> Nvml | str | None:
     except KeyError:
         return "nvidia-ml-py is not installed beside attn-doctor"
     if not isinstance(answer, Completed):
-        return f"NVML: {answer.reason}"
+        return Hung(f"NVML: {answer.reason}")
     found = parse_nvml(answer.stdout)
     if found is None and answer.returncode < 0:
         return f"NVML crashed (signal {-answer.returncode})"
@@ -162,10 +168,10 @@ def parse_smi(text: str) -> list[SmiGpu]:
     found = []
     for line in text.splitlines():
         fields = [field.strip() for field in line.split(",")]
-        if len(fields) == 4 and fields[0] and fields[3][:1].isdigit():
-            capability = fields[1] if fields[1].replace(".", "").isdigit() else None
-            memory = int(fields[2]) << 20 if fields[2].isdigit() else None
-            found.append(SmiGpu(fields[0], capability, memory, fields[3]))
+        match fields:
+            case [name, capability, mebibytes, driver] if name and driver[:1].isdigit():
+                known = capability if capability.replace(".", "").isdigit() else None
+                found.append(SmiGpu(name, known, int(mebibytes) << 20 if mebibytes.isdigit() else None, driver))
     return found
 
 

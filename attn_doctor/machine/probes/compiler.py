@@ -68,6 +68,4 @@ def _gcc(edit: Edit, _key: str, value: str) -> None:
     edit.readings["compiler"] = Known(Compiler("gcc", value, "g++"), source="what-if")
 
 
-PROBE = Probe(
-    "compiler", Compiler, read, begin, what_if=(WhatIf("gcc", "a version such as 12.2, or none", _gcc),)
-)
+PROBE = Probe("compiler", Compiler, read, begin, what_if=(WhatIf("gcc", "a version such as 12.2, or none", _gcc),))

@@ -30,10 +30,8 @@ def read(host: Host, _target: Target) -> Reading[Cpu]:
     cores = host.cores()
     if host.system()[0] != "linux":
         return Known(Cpu(cores), source="the operating system")
-    words = (host.read_text(QUOTA_V2) or "").split()
-    if len(words) != 2:
-        words = [(host.read_text(path) or "").strip() for path in QUOTA_V1]
-    allowed = parse_quota(*words)
+    words = (host.read_text(QUOTA_V2) or "").split() or [(host.read_text(path) or "").strip() for path in QUOTA_V1]
+    allowed = parse_quota(words[0], words[-1])
     if allowed is None or allowed >= cores:
         return Known(Cpu(cores), source="the process's affinity")
     return Known(Cpu(allowed), source="the cgroup's cpu quota")

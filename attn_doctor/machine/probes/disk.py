@@ -7,8 +7,8 @@ import msgspec
 from attn_doctor.machine.facts import Known, Reading, Unknown
 from attn_doctor.machine.host import Host, join
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
-from attn_doctor.machine.target import Target
 from attn_doctor.machine.probes.memory import parse_size, rounded
+from attn_doctor.machine.target import Target
 
 
 class Place(msgspec.Struct, frozen=True):

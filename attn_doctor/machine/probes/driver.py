@@ -10,8 +10,8 @@ from attn_doctor.knowledge import cuda
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Host
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
-from attn_doctor.machine.target import Target
 from attn_doctor.machine.probes import _nvidia
+from attn_doctor.machine.target import Target
 
 PROC_VERSION = "/proc/driver/nvidia/version"
 
@@ -40,6 +40,8 @@ def read(host: Host, _target: Target) -> Reading[Driver]:
     answer = _nvidia.ask_nvml(host)
     if isinstance(answer, _nvidia.Nvml) and answer.driver:
         return Known(Driver(answer.driver, answer.cuda, opened), source="NVML")
+    if isinstance(answer, _nvidia.Hung):
+        return Unknown(answer.reason + (f" (/proc says that {loaded[0]} is loaded)" if loaded else ""))
     fault = answer if isinstance(answer, str) else answer.error.text if answer and answer.error else None
     listed = _nvidia.ask_smi(host)
     if listed and listed[0].driver:

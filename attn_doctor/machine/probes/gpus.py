@@ -11,11 +11,13 @@ from attn_doctor.knowledge import gpus as products
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run
 from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
-from attn_doctor.machine.target import Target
 from attn_doctor.machine.probes import _nvidia
 from attn_doctor.machine.probes.driver import imagined
 from attn_doctor.machine.probes.memory import parse_size
+from attn_doctor.machine.target import Target
 
+MOST_GPUS = 1024
+PROC_GPUS = "/proc/driver/nvidia/gpus"
 KFD_NODES = "/sys/class/kfd/kfd/topology/nodes"
 
 
@@ -49,16 +51,23 @@ def read(host: Host, _target: Target) -> Reading[tuple[Gpu, ...]]:
     listed = tuple(msgspec.structs.replace(gpu, index=index) for index, gpu in enumerate((*found, *others)))
     if listed:
         return Known(listed, source=source if found else KFD_NODES)
-    return Absent(("NVML", "nvidia-smi", "/proc/driver/nvidia", _nvidia.PCI_DEVICES, KFD_NODES))
+    return Absent(("NVML", "nvidia-smi", PROC_GPUS, _nvidia.PCI_DEVICES, KFD_NODES))
 
 
 def _nvidia_gpus(host: Host) -> tuple[tuple[Gpu, ...] | Unknown, str]:
     answer = _nvidia.ask_nvml(host)
     if isinstance(answer, _nvidia.Nvml) and not answer.error and (answer.devices or answer.lost):
         return _from_nvml(answer), "NVML"
+    if isinstance(answer, _nvidia.Hung):
+        return Unknown(answer.reason), ""  # nvidia-smi would hang as well
     listed = _nvidia.ask_smi(host) if answer is not None else []
     if listed:
-        return tuple(_gpu(index, gpu.name, gpu.compute_capability, gpu.memory_bytes) for index, gpu in enumerate(listed)), "nvidia-smi"
+        return tuple(
+            _gpu(index, gpu.name, gpu.compute_capability, gpu.memory_bytes) for index, gpu in enumerate(listed)
+        ), "nvidia-smi"
+    models = _models(host)
+    if models:
+        return tuple(_gpu(index, name, None, None) for index, name in enumerate(models)), PROC_GPUS
     on_bus = [gpu for gpu in _pci(host) if gpu.vendor == "nvidia"]
     if on_bus:
         return tuple(_from_pci(index, gpu.device) for index, gpu in enumerate(on_bus)), _nvidia.PCI_DEVICES
@@ -85,7 +94,24 @@ def _from_device(device: _nvidia.NvmlDevice) -> Gpu:
 def _gpu(index: int, name: str, capability: str | None, memory: int | None) -> Gpu:
     """What the driver says; the table of products only where it says nothing."""
     product = products.find(name) if capability is None else None
-    return Gpu(index, name, "nvidia", capability or (product.compute_capability if product else None), memory)
+    if product is None:
+        return Gpu(index, name, "nvidia", capability, memory)
+    return Gpu(index, name, "nvidia", product.compute_capability, memory or product.memory_bytes)
+
+
+def _models(host: Host) -> list[str]:
+    """The product names that a loaded driver lists under /proc."""
+    try:
+        texts = [host.read_text(join(PROC_GPUS, slot, "information")) or "" for slot in host.list_dir(PROC_GPUS)]
+    except CannotLook:
+        return []
+    return [name for name in map(parse_information, texts) if name]
+
+
+def parse_information(text: str) -> str | None:
+    """The model of /proc/driver/nvidia/gpus/<slot>/information: 'Model: \t\t NVIDIA GeForce RTX 3090'."""
+    lines = (line.partition(":") for line in text.splitlines())
+    return next((value.strip() for key, _, value in lines if key == "Model" and "Unknown" not in value), None)
 
 
 def _pci(host: Host) -> list[_nvidia.PciGpu]:
@@ -111,7 +137,7 @@ def parse_kfd(text: str) -> str | None:
 
 
 def _amd(host: Host) -> tuple[Gpu, ...]:
-    found = []
+    found: list[Gpu] = []
     try:
         for node in host.list_dir(KFD_NODES):
             gfx = parse_kfd(host.read_text(join(KFD_NODES, node, "properties")) or "")
@@ -171,7 +197,7 @@ def _last(edit: Edit) -> tuple[list[Gpu], Gpu]:
 
 
 def _count(edit: Edit, _key: str, value: str) -> None:
-    if not value.isdigit() or not 0 < int(value) <= 1024:
+    if not value.isdigit() or not 0 < int(value) <= MOST_GPUS:
         raise ValueError
     before, last = _last(edit)
     _store(edit, [*before, *[last] * int(value)])

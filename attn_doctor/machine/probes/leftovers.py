@@ -11,7 +11,7 @@ from attn_doctor.machine.target import Target
 
 
 class Leftovers(msgspec.Struct, frozen=True):
-    """Paths. `half_removed` are pip's ~names; `torch_copies` holds every torch the interpreter could find, first wins."""
+    """Paths. `half_removed` are pip's ~names; `torch_copies` every torch the interpreter could find: the first wins."""
 
     half_removed: tuple[str, ...] = ()
     torch_copies: tuple[str, ...] = ()

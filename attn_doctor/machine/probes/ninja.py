@@ -7,8 +7,8 @@ import msgspec
 from attn_doctor.machine.facts import Absent, Known, Reading
 from attn_doctor.machine.host import Host, join, which
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
-from attn_doctor.machine.target import Target, distributions
 from attn_doctor.machine.probes.system import boolean
+from attn_doctor.machine.target import Target, distributions
 
 
 class Ninja(msgspec.Struct, frozen=True):

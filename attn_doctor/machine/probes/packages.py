@@ -111,7 +111,7 @@ def _pkg(edit: Edit, key: str, value: str) -> None:
 def _built(edit: Edit, key: str, value: str) -> None:
     packages = _packages(edit)
     name = _name(key)
-    if name not in packages or not value.isalnum() and not value.replace(".", "").isalnum():
+    if name not in packages or (not value.isalnum() and not value.replace(".", "").isalnum()):
         raise ValueError
     packages[name] = msgspec.structs.replace(packages[name], build=value)
     edit.readings["packages"] = Known(dict(sorted(packages.items())), source="what-if")

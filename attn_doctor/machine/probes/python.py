@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from attn_doctor.machine.facts import Known, Reading
@@ -49,8 +51,7 @@ def read(host: Host, target: Target) -> Reading[Python]:
 
 def _python(edit: Edit, _key: str, value: str) -> None:
     version = value.removesuffix("t")
-    parts = version.split(".")
-    if not 2 <= len(parts) <= 3 or not all(part.isdigit() for part in parts):
+    if not re.fullmatch(r"3\.\d{1,3}(\.\d{1,3})?", version):
         raise ValueError
     old = edit.readings.get("python")
     base = old.value if isinstance(old, Known) else Python(version)

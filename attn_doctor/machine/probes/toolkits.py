@@ -12,9 +12,9 @@ from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
 from attn_doctor.machine.target import Target
 
 LOCAL = "/usr/local"
-CUDA_MACRO = re.compile(r"#define\s+CUDA_VERSION\s+(\d+)")
-RELEASE = re.compile(r"release (\d+\.\d+)")
-WRAPPED = re.compile(r"(\S*/nvcc)(?=[\"'\s]|$)", re.MULTILINE)
+CUDA_MACRO = r"#define\s+CUDA_VERSION\s+(\d+)"
+RELEASE = r"release (\d+\.\d+)"
+WRAPPED = r"(?m)(\S*/nvcc)(?=[\"'\s]|$)"
 
 
 class Toolkit(msgspec.Struct, frozen=True):
@@ -54,13 +54,13 @@ def parse_version_json(text: str) -> str | None:
 
 def parse_cuda_h(text: str) -> str | None:
     """'12.4' from '#define CUDA_VERSION 12040'."""
-    match = CUDA_MACRO.search(text)
+    match = re.search(CUDA_MACRO, text)
     return f"{int(match[1]) // 1000}.{int(match[1]) % 1000 // 10}" if match else None
 
 
 def parse_release(text: str) -> str | None:
     """'13.0' from what `nvcc --version` prints."""
-    match = RELEASE.search(text)
+    match = re.search(RELEASE, text)
     return match[1] if match else None
 
 
@@ -71,7 +71,7 @@ def unwrap(host: Host, nvcc: str) -> str:
         text = host.read_head(real, 4096) or ""
         if not text.startswith("#!"):
             break
-        called = next((path for path in WRAPPED.findall(text) if path.startswith("/") and path != real), None)
+        called = next((path for path in re.findall(WRAPPED, text) if path.startswith("/") and path != real), None)
         if called is None or not host.is_executable(called):
             break
         real = host.real_path(called)
@@ -165,6 +165,4 @@ def _nvcc(edit: Edit, _key: str, value: str) -> None:
     edit.readings["toolkits"] = Known(toolkits, source="what-if")
 
 
-PROBE = Probe(
-    "toolkits", Toolkits, read, what_if=(WhatIf("nvcc", "a version such as 12.5, or none", _nvcc),)
-)
+PROBE = Probe("toolkits", Toolkits, read, what_if=(WhatIf("nvcc", "a version such as 12.5, or none", _nvcc),))

@@ -11,9 +11,9 @@ from attn_doctor.knowledge.versions import local, numbers, public
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import Host, join
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
-from attn_doctor.machine.target import Distribution, Target, distributions
 from attn_doctor.machine.probes.packages import Package
 from attn_doctor.machine.probes.system import System
+from attn_doctor.machine.target import Distribution, Target, distributions
 
 CMAKE = "share/cmake/Torch/TorchConfig.cmake"
 
@@ -58,7 +58,9 @@ def parse_abi(text: str) -> bool | None:
 def parse_requires_python(metadata: str) -> str | None:
     """Requires-Python of a METADATA file's header."""
     header = metadata.partition("\n\n")[0]
-    return next((line.partition(":")[2].strip() for line in header.splitlines() if line.startswith("Requires-Python:")), None)
+    return next(
+        (line.partition(":")[2].strip() for line in header.splitlines() if line.startswith("Requires-Python:")), None
+    )
 
 
 def described(version: str, cuda: str | None, system: System, **fields: object) -> TorchDist:
@@ -86,6 +88,9 @@ def read(host: Host, target: Target) -> Reading[TorchDist]:
     if not version or not numbers(version):
         return Unknown(f"no version in {join(folder, 'version.py')}: {text[:80]!r}")
     os, arch, _ = host.system()
+    by_conda = (
+        installed is not None and (host.read_text(join(installed.metadata, "INSTALLER")) or "").strip() == "conda"
+    )
     rocm = stated.get("hip")
     found = described(
         version,
@@ -97,6 +102,8 @@ def read(host: Host, target: Target) -> Reading[TorchDist]:
         requires_python=_requires_python(host, installed),
         location=folder,
     )
+    if by_conda:  # conda builds choose their own architectures, and always the new ABI (conda-forge's compilers)
+        found = msgspec.structs.replace(found, arch_list=None, arch_source=None, cxx11abi=os == "linux" or None)
     return Known(found, source=join(folder, "version.py"))
 
 
@@ -147,7 +154,7 @@ def _torch(edit: Edit, _key: str, value: str) -> None:
 
 
 def _bring_triton(edit: Edit, version: str) -> None:
-    """torch's CUDA wheels for Linux demand their Triton: whoever installs one has it."""
+    """Torch's CUDA wheels for Linux demand their Triton: whoever installs one has it."""
     pins = torch_builds.pins(version)
     packages = edit.readings.get("packages")
     if pins and pins.triton and isinstance(packages, Known):
@@ -158,7 +165,7 @@ def _bring_triton(edit: Edit, version: str) -> None:
 def _existing(edit: Edit) -> TorchDist:
     reading = edit.readings.get("torch")
     if not isinstance(reading, Known):
-        raise ValueError
+        raise ValueError("a torch that it speaks of")  # noqa: TRY004 - a wrong call, not a wrong type
     return reading.value  # type: ignore[no-any-return]
 
 
