@@ -43,6 +43,7 @@ TIMEOUT_S = 120
 WIDTH = 120
 # stands between the outputs of the commands of one example
 MARK = "<<next command>>"
+BLANK = "\n"
 
 
 def generated() -> dict[str, str]:
@@ -189,7 +190,8 @@ def whatif_page() -> str:
 
 def facts_schema() -> dict[str, Any]:
     """What `facts` prints and `--facts` reads: a field with a default may be missing, an unknown reading is refused."""
-    types = {name: Reading[probe.type] for name, probe in probes().items()}  # type: ignore[name-defined]
+    reading: Any = Reading
+    types = {name: reading[probe.type] for name, probe in probes().items()}
     shapes, components = msgspec.json.schema_components(types.values(), ref_template=DEFINITIONS + "{name}")
     # the codec knows `readings` only as a mapping; each probe says what stands under its name
     readings = {name: inlined(shape, components) for name, shape in zip(types, shapes, strict=True)}
@@ -313,7 +315,7 @@ def commands_in(body: str) -> tuple[str, ...]:
 
 def transcript(commands: Sequence[str]) -> str:
     pairs = zip(commands, output_of(commands), strict=True)
-    return "\n".join(f"$ {command}\n{output}".rstrip("\n") + "\n" for command, output in pairs)
+    return "".join(f"$ {command}\n{output and output + BLANK}" for command, output in pairs).rstrip("\n")
 
 
 def output_of(commands: Sequence[str]) -> list[str]:

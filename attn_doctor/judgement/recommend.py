@@ -49,14 +49,29 @@ def recommend(machine: Machine, verdicts: Sequence[BackendVerdict], findings: Se
     if fix is not None:
         # an error comes first: what would be best is judged again once it is mended
         return Recommendation(use_now.name if use_now else None, best.name if best else None, _why(use_now), fix)
+    alone = _alone(machine, by_name, ("flash_attention_3", "flash_attention_2"))
     if best is None or best is use_now:
-        return Recommendation(use_now.name if use_now else None, use_now.name if use_now else None, _why(use_now), None)
-    why = (*_why(use_now), f"{best.name}: {chosen.why}")
+        name = use_now.name if use_now else None
+        return Recommendation(name, name, (*_why(use_now), *alone), None)
+    why = (*_why(use_now), f"{best.name}: {chosen.why}", *alone)
     return Recommendation(use_now.name if use_now else None, best.name, why, next_step(machine, best.name))
 
 
 def _why(verdict: BackendVerdict | None) -> tuple[str, ...]:
-    return verdict.reasons[:1] if verdict else ()
+    if verdict is None:
+        return ()
+    alike = len({gpu.reasons for gpu in verdict.gpus}) <= 1
+    return verdict.reasons[:1] if alike else ("it runs on every GPU here",)
+
+
+def _alone(machine: Machine, by_name: dict[str, BackendVerdict], order: Sequence[str]) -> tuple[str, ...]:
+    """Of GPUs that differ: what the better ones would run by themselves."""
+    for name in order:
+        able = [gpu for gpu in by_name[name].gpus if gpu.status in ("ready", "installable")]
+        if able and len(able) < len(by_name[name].gpus) and machine.device == "cuda":
+            indices = ",".join(str(index) for gpu in able for index in gpu.indices)
+            return (f"{name} would run with CUDA_VISIBLE_DEVICES={indices} alone",)
+    return ()
 
 
 def next_step(machine: Machine, name: str) -> str | None:

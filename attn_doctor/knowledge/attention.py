@@ -18,6 +18,7 @@ class Demands(msgspec.Struct, frozen=True):
     min_capability: str | None = None
     max_capability_major: int | None = None
     head_dim_max: int | None = None
+    min_capability_of_series: dict[str, str] = msgspec.field(default_factory=dict)  # by the major of its version
     note: str | None = None
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from attn_doctor.knowledge.capability import parse
 from attn_doctor.knowledge.tables import load
 from attn_doctor.knowledge.versions import major, major_minor, numbers
 
@@ -70,6 +71,13 @@ def newest_driver(os: str) -> str:
     """The newest driver of the table."""
     drivers = [row.windows or row.linux if os == "windows" else row.linux for row in table().toolkits]
     return max(drivers, key=numbers)
+
+
+def newest_capability() -> str:
+    """The highest compute capability that any toolkit of the table targets."""
+    targets = [parsed[1:3] for row in table().nvcc for arch in (row.archs or "").split() if (parsed := parse(arch))]
+    highest = max(targets)
+    return f"{highest[0]}.{highest[1]}"
 
 
 def majors() -> tuple[int, ...]:

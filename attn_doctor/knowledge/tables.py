@@ -15,7 +15,7 @@ FOLDER = os.path.dirname(__file__)
 
 def load(name: str, shape: type[T]) -> T:
     """Decode the table `name`.json of this folder, decoded as `shape`; read once per process."""
-    return cast("T", _load(name, shape))
+    return cast("T", _load(name, cast("Any", shape)))
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement.view import Machine, driver_runs
 from attn_doctor.knowledge import capability, cuda
+from attn_doctor.knowledge.frameworks import framework
 
 if TYPE_CHECKING:
     from attn_doctor.machine.probes.gpus import Gpu
@@ -57,8 +58,15 @@ def _details(machine: Machine) -> list[tuple[str, str | None]]:
         ("system", _system(machine)),
         ("disk", _disk(machine)),
         ("packages", ", ".join(f"{name} {package.version}" for name, package in machine.packages.items())),
+        *_frameworks(machine),
         ("variables", ", ".join(f"{name}={value}" for name, value in machine.environment.items())),
     ]
+
+
+def _frameworks(machine: Machine) -> list[tuple[str, str | None]]:
+    """What each installed framework takes as an attention implementation."""
+    found = ((name, package, framework(name, package.version)) for name, package in machine.packages.items())
+    return [("takes", f"{name} {package.version}: {', '.join(row.accepted)}") for name, package, row in found if row]
 
 
 def _gpus(machine: Machine) -> Iterator[Row]:

@@ -153,6 +153,9 @@ def _recommendation(report: Report) -> Iterator[Line]:
         yield from _hanging("", f"Use {advice.use_now}{why}.", "", "bold")
     else:
         yield (("No backend is ready yet.", "bold"),)
+    for reason in advice.why[1:]:
+        if "CUDA_VISIBLE_DEVICES" in reason:
+            yield from _hanging("", f"{reason}.")
     if advice.next_step and advice.next_step not in shown:
         yield f"For {advice.best}:"
         yield f"  {advice.next_step}"

@@ -15,6 +15,9 @@ from attn_doctor.judgement.backends._flash import built_remark, mismatch
 from attn_doctor.judgement.backends.triton import compiler_chain
 from attn_doctor.judgement.wheel_choice import described, key
 from attn_doctor.knowledge.attention import demands
+from attn_doctor.knowledge.capability import capability
+from attn_doctor.knowledge.versions import major
+from attn_doctor.wheels.catalogue import Wheel
 from attn_doctor.wheels.resolve import fitting
 
 if TYPE_CHECKING:
@@ -43,9 +46,16 @@ def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     package = installed(machine)
     wrong = mismatch(machine, package) if package else None
     if package is None or wrong:
-        found = fitting(PACKAGE, key(machine, gpu))
+        found = [wheel for wheel in fitting(PACKAGE, key(machine, gpu)) if _serves(wheel, gpu)]
         way = described(found[0]) if found else "1.0.6, its Triton kernels"
         yield Obstacle("installable", f"{wrong}; {way}" if wrong else way)
+
+
+def _serves(wheel: Wheel, gpu: Gpu | None) -> bool:
+    """Whether that series has kernels for the GPU."""
+    least = demands("sage_attention").min_capability_of_series.get(str(major(wheel.version)))
+    on = gpu.compute_capability if gpu else None
+    return least is None or on is None or capability(on) >= capability(least)
 
 
 def remarks(machine: Machine, _gpu: Gpu | None, _need: Need) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ def remarks(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[str, ...]:
     release = table.release(machine.torch.version)
     chosen = next(kernel for kernel in found if kernel.chosen)
     flash = f"FlashAttention {release.bundled_flash[-1]} kernel" if release else "flash kernel"
-    said = [f"runs torch's {NAMES[chosen.kernel].format(flash=flash)} on this GPU"]
+    said = [f"runs torch's {NAMES[chosen.kernel].format(flash=flash)} here"]
     if chosen.kernel != "flash":
         said += [
             f"not its flash kernel: {kernel.reason}" for kernel in found if kernel.kernel == "flash" and kernel.reason

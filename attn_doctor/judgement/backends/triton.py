@@ -51,7 +51,7 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
 
 
 def remarks(machine: Machine, _gpu: Gpu | None, _need: Need) -> tuple[str, ...]:
-    return (f"Triton {version(machine)} compiles here; it brings no attention function of its own",)
+    return (f"{version(machine)}; the kernels come from models or packages",)
 
 
 BACKEND = Backend("triton", "Triton FlashAttention", obstacles, version, remarks=remarks)

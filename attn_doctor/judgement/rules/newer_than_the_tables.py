@@ -7,15 +7,16 @@ one. Nothing is called incompatible for being new.
 
 from __future__ import annotations
 
-from attn_doctor.judgement.rule import Problem, Rule
+from attn_doctor.judgement.rule import Rule
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import cuda, torch_builds
+from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import numbers, public
 from attn_doctor.machine.probes.driver import Driver
 from attn_doctor.machine.probes.torch import TorchDist
 
 
-def check(machine: Machine, driver: Driver | None, torch: TorchDist | None) -> Problem | None:
+def check(machine: Machine, driver: Driver | None, torch: TorchDist | None) -> str | None:
     newer = []
     if driver and numbers(driver.version) > numbers(cuda.newest_driver(machine.os)):
         newer.append(f"driver {driver.version} (the tables end at {cuda.newest_driver(machine.os)})")
@@ -23,11 +24,15 @@ def check(machine: Machine, driver: Driver | None, torch: TorchDist | None) -> P
         newer.append(f"torch {torch.version} (the tables end at {torch_builds.newest()})")
     if torch and torch.cuda and numbers(torch.cuda) > numbers(cuda.newest()):
         newer.append(f"CUDA {torch.cuda} (the tables end at {cuda.newest()})")
+    latest = cuda.newest_capability()
+    newer += [
+        f"{gpu.name} with compute capability {gpu.compute_capability} (the tables end at {latest})"
+        for gpu in machine.nvidia
+        if gpu.compute_capability and capability(gpu.compute_capability) > capability(latest)
+    ]
     if not newer:
         return None
-    return Problem(
-        f"{'; '.join(newer)}. Judged by rule; a newer attn-doctor may know more.", fix=("pip install -U attn-doctor",)
-    )
+    return f"{'; '.join(newer)}. Judged by rule; a newer attn-doctor may know more."
 
 
 RULE = Rule("AD901", "newer-than-the-tables", "info", "newer than attn-doctor's tables", check)

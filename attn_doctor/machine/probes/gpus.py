@@ -109,7 +109,7 @@ def _models(host: Host) -> list[str]:
 
 
 def parse_information(text: str) -> str | None:
-    """The model of /proc/driver/nvidia/gpus/<slot>/information: 'Model: \t\t NVIDIA GeForce RTX 3090'."""
+    """The model of /proc/driver/nvidia/gpus/<slot>/information: 'Model:  NVIDIA GeForce RTX 3090'."""
     lines = (line.partition(":") for line in text.splitlines())
     return next((value.strip() for key, _, value in lines if key == "Model" and "Unknown" not in value), None)
 

@@ -88,9 +88,7 @@ def read(host: Host, target: Target) -> Reading[TorchDist]:
     if not version or not numbers(version):
         return Unknown(f"no version in {join(folder, 'version.py')}: {text[:80]!r}")
     os, arch, _ = host.system()
-    by_conda = (
-        installed is not None and (host.read_text(join(installed.metadata, "INSTALLER")) or "").strip() == "conda"
-    )
+    by_conda = _installer(host, installed) == "conda"
     rocm = stated.get("hip")
     found = described(
         version,
@@ -105,6 +103,10 @@ def read(host: Host, target: Target) -> Reading[TorchDist]:
     if by_conda:  # conda builds choose their own architectures, and always the new ABI (conda-forge's compilers)
         found = msgspec.structs.replace(found, arch_list=None, arch_source=None, cxx11abi=os == "linux" or None)
     return Known(found, source=join(folder, "version.py"))
+
+
+def _installer(host: Host, installed: Distribution | None) -> str:
+    return (host.read_text(join(installed.metadata, "INSTALLER")) or "").strip() if installed else ""
 
 
 def _requires_python(host: Host, installed: Distribution | None) -> str | None:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import is_unclean, run_cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from support import Ran
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the developer's shell changes no answer."""
+    for name in [*os.environ]:
+        if is_unclean(name):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ran]:
+    """attn-doctor as the process it is: cli("check", "--format", "json", env={...}).json(), .code, .out, .err.
+
+    It starts in an empty folder, so that the ./.venv of the checkout is nobody's target.
+    """
+    empty: Path = tmp_path_factory.mktemp("cwd")
+
+    def run(*arguments: object, cwd: object = None, **how: object) -> Ran:
+        return run_cli(*arguments, cwd=cwd or empty, **how)  # type: ignore[arg-type]
+
+    return run
