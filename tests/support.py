@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from posixpath import dirname, normpath
+from posixpath import normpath
 from typing import Any
 
 from attn_doctor.machine.host import CannotLook, Completed, Failed, RecordedHost, RecordingHost
@@ -183,6 +183,3 @@ def value(reading: Any) -> Any:
     assert type(reading).__name__ == "Known", reading
     return reading.value
 
-
-def parent(path: str) -> str:
-    return dirname(path)

@@ -20,6 +20,7 @@ COMMANDS = {
     "rule": "explain one finding code",
 }
 INTERRUPTED = 130
+WIDTH = 80
 FAILED = 3
 TRACEBACK_VARIABLE = "ATTN_DOCTOR_TRACEBACK"
 
@@ -87,9 +88,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _refuse(error: AttnDoctorError) -> int:
-    print(f"attn-doctor: {error.message}", file=sys.stderr)
+    from textwrap import fill
+
+    print(fill(f"attn-doctor: {error.message}", WIDTH, break_long_words=False), file=sys.stderr)
     if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+        print(
+            fill(error.hint, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False),
+            file=sys.stderr,
+        )
     return error.exit_code
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Annotated
 
 import typer
 
 from attn_doctor.cli import options
 from attn_doctor.errors import UsageError
+
+WIDTH = 80
 
 
 def rule(
@@ -29,4 +32,6 @@ def rule(
     if found is None:
         raise UsageError(f"there is no finding {code!r}", "List them: attn-doctor rule --list")
     heading, _, body = found.doc.strip().partition("\n")
-    options.write(f"{heading} · {found.severity}\n\n{found.title}\n\n{body.strip()}\n", output)
+    paragraphs = [wrap(" ".join(paragraph.split()), WIDTH) for paragraph in body.strip().split("\n\n")]
+    text = "\n\n".join("\n".join(lines) for lines in paragraphs)
+    options.write(f"{heading} · {found.severity}\n\n{found.title}\n\n{text}\n", output)

@@ -154,6 +154,8 @@ class LiveHost:
         return found.total, found.available
 
     def start(self, name: str, command: Sequence[str]) -> None:
+        if name in self._started:  # two probes may ask the same; one answer serves both
+            return
         try:
             self._started[name] = subprocess.Popen(
                 list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -219,7 +221,11 @@ class RecordingHost:
         ask = getattr(self._host, method)
 
         def recorded(*arguments: Any) -> Any:
-            answer = ask(*arguments)
+            try:
+                answer = ask(*arguments)
+            except CannotLook as error:  # a refusal is an answer too
+                self.answers[_question(method, arguments)] = error
+                raise
             self.answers[_question(method, arguments)] = answer
             return answer
 
@@ -237,7 +243,9 @@ class RecordedHost:
             question = _question(method, arguments)
             if question not in self._answers:
                 raise LookupError(f"not recorded: {question}")
-            return self._answers[question]
+            if isinstance(found := self._answers[question], CannotLook):
+                raise found
+            return found
 
         return answer
 

@@ -151,6 +151,14 @@ def ask_nvml(host: Host) -> Nvml | Hung | str | None:
     return found or f"NVML: not understood: {(answer.stdout or answer.stderr)[:120]!r}"
 
 
+NO_DRIVER = ("NVML_ERROR_DRIVER_NOT_LOADED", "NVML_ERROR_LIBRARY_NOT_FOUND")
+
+
+def refusal(answer: Nvml) -> str | None:
+    """NVML's words where it failed for another reason than that there is no driver: then one may be there."""
+    return f"NVML: {answer.error.text}" if answer.error and answer.error.name not in NO_DRIVER else None
+
+
 class SmiGpu(msgspec.Struct, frozen=True):
     """One line of nvidia-smi."""
 

@@ -12,6 +12,9 @@ from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
 from attn_doctor.machine.target import Target
 
 
+LAUNCHERS = ("ccache", "sccache", "distcc", "env")
+
+
 class Compiler(msgspec.Struct, frozen=True):
     """A C++ compiler."""
 
@@ -31,7 +34,9 @@ def parse_version(text: str) -> tuple[str, str] | None:
 
 
 def _path(host: Host) -> str | None:
-    wanted = (host.env("CXX") or "").split(" ")[0]
+    words = (host.env("CXX") or "").split()
+    # CXX="ccache g++" is common, and `ccache --version` says nothing of the compiler
+    wanted = next((word for word in words if word.rpartition("/")[2] not in LAUNCHERS), "")
     if wanted:
         return wanted if "/" in wanted else which(host, wanted)
     return which(host, "g++") or which(host, "c++") or which(host, "clang++")

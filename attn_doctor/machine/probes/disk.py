@@ -35,10 +35,19 @@ def folders(host: Host, target: Target) -> list[tuple[str, str]]:
     return [("target", target.prefix), ("temporary", temporary), ("cache", cache)]
 
 
+def _disk_of(host: Host, path: str) -> tuple[int, int, str] | None:
+    """Of the folder itself, or of the nearest one above it that exists."""
+    found = host.disk(path)
+    while found is None and path not in ("", "/"):
+        path = path.rpartition("/")[0]
+        found = host.disk(path or "/")
+    return found
+
+
 def read(host: Host, target: Target) -> Reading[Disk]:
     places = []
     for purpose, path in folders(host, target):
-        found = host.disk(path) or host.disk(path.rpartition("/")[0] or "/")
+        found = _disk_of(host, path)
         if found:
             free, _, flags = found
             places.append(Place(purpose, path, rounded(free), "noexec" in flags, "ro" in flags))

@@ -50,6 +50,8 @@ def read(host: Host, _target: Target) -> Reading[Driver]:
         return Known(Driver(loaded[0], None, opened, fault), source=PROC_VERSION)
     if isinstance(answer, str):
         return Unknown(answer)
+    if answer and (refusal := _nvidia.refusal(answer)):
+        return Unknown(refusal)
     return Absent(("NVML", "nvidia-smi", PROC_VERSION))
 
 

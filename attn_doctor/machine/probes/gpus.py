@@ -73,6 +73,8 @@ def _nvidia_gpus(host: Host) -> tuple[tuple[Gpu, ...] | Unknown, str]:
         return tuple(_from_pci(index, gpu.device) for index, gpu in enumerate(on_bus)), _nvidia.PCI_DEVICES
     if isinstance(answer, str):
         return Unknown(answer), ""
+    if answer and (refusal := _nvidia.refusal(answer)):
+        return Unknown(refusal), ""
     return (), ""
 
 
@@ -200,7 +202,9 @@ def _count(edit: Edit, _key: str, value: str) -> None:
     if not value.isdigit() or not 0 < int(value) <= MOST_GPUS:
         raise ValueError
     before, last = _last(edit)
-    _store(edit, [*before, *[last] * int(value)])
+    # of a machine with eight like it, all eight are meant
+    same = 0 if "gpu" in edit.given else _trailing(before, last)
+    _store(edit, [*before[: len(before) - same], *[last] * int(value)])
 
 
 def _cc(edit: Edit, _key: str, value: str) -> None:

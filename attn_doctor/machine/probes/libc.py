@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
@@ -46,7 +48,7 @@ def read(host: Host, _target: Target) -> Reading[Libc]:
 
 def _set(edit: Edit, _key: str, value: str) -> None:
     family, _, version = value.partition("-")
-    if family not in ("glibc", "musl") or not version[:1].isdigit():
+    if family not in ("glibc", "musl") or not re.fullmatch(r"\d+(\.\d+)+", version):
         raise ValueError
     edit.readings["libc"] = Known(Libc(family, version), source="what-if")
 

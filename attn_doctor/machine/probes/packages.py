@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from attn_doctor.knowledge.tables import load
@@ -44,14 +46,18 @@ def parse_wheel_tags(text: str) -> tuple[str, ...]:
 
 
 def parse_direct_url(text: str) -> str | None:
-    """The url of a direct_url.json, without user name and password; None where there is none."""
+    """The url of a direct_url.json, without user name, password and query; None where there is none."""
     try:
         url = msgspec.json.decode(text, type=dict[str, msgspec.Raw])["url"]
         address: str = msgspec.json.decode(url, type=str)
     except (msgspec.DecodeError, KeyError, UnicodeDecodeError):
         return None
     scheme, separator, rest = address.partition("://")
-    return scheme + separator + rest.rpartition("@")[2] if separator else address
+    if not separator:
+        return address
+    authority, slash, path = rest.partition("/")
+    # a signed link carries its secret in the query
+    return scheme + separator + authority.rpartition("@")[2] + slash + re.split(r"[?#]", path)[0]
 
 
 def build_of_file(url: str) -> str | None:

@@ -34,7 +34,7 @@ class Python(msgspec.Struct, frozen=True):
 
 def read(host: Host, target: Target) -> Reading[Python]:
     marker = join(target.stdlib, "EXTERNALLY-MANAGED") if target.stdlib else None
-    managed = bool(target.kind == "system" and marker and host.is_file(marker))
+    managed = bool(target.kind in ("system", "conda") and marker and host.is_file(marker))
     found = Python(
         target.version,
         target.free_threaded,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from attn_doctor.machine.facts import Known, Reading
-from attn_doctor.machine.host import Host
+from attn_doctor.machine.host import CannotLook, Host
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
 from attn_doctor.machine.target import Target
 
@@ -43,7 +43,10 @@ def container(host: Host) -> str | None:
         return "podman"
     if host.env("container"):
         return host.env("container")
-    groups = host.read_text(CGROUP) or ""
+    try:
+        groups = host.read_text(CGROUP) or ""
+    except CannotLook:  # hidepid: nothing else of the system is in doubt for it
+        groups = ""
     return next((kind for kind in ("kubepods", "docker", "libpod", "lxc") if f"/{kind}" in groups), None)
 
 

@@ -140,8 +140,9 @@ def _toolkit(host: Host, root: str, seen_by: tuple[str, ...]) -> Toolkit:
     lib_folders = ("lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib")
     runtime = any(name.startswith("libcudart") for folder in lib_folders for name in host.list_dir(join(root, folder)))
     headers = host.is_file(join(root, "include/cuda_runtime.h"))
-    if root == "/usr":  # a distribution's toolkit keeps its parts in the system's own folders
-        runtime = runtime or host.is_file("/usr/lib/x86_64-linux-gnu/libcudart.so")
+    if root in DISTRIBUTION_ROOTS:  # a distribution's toolkit keeps its parts in the system's own folders
+        runtime = runtime or any(host.is_file(f"/usr/lib/{arch}-linux-gnu/libcudart.so") for arch in DEBIAN_ARCHES)
+        headers = headers or host.is_file("/usr/include/cuda_runtime.h")
     return Toolkit(root, version(host, root), seen_by, headers, runtime)
 
 

@@ -193,6 +193,6 @@ PROBE = Probe(
     what_if=(
         WhatIf("torch", "a version such as 2.7.1+cu118 or 2.13.0+cpu, or none", _torch, rank=2),
         WhatIf("torch_cuda", "a CUDA version such as 13.0, or none; it speaks of a torch", _torch_cuda, rank=3),
-        WhatIf("cxx11abi", "true or false; it speaks of a torch", _abi, rank=3),
+        WhatIf("cxx11abi", "true or false; it speaks of a torch", _abi, rank=4),
     ),
 )

@@ -1,0 +1,269 @@
+"""Measure what a whole `attn-doctor check` costs, beside other processes, on this machine; write docs/benchmark.md.
+
+python scripts/benchmark.py [--work DIR] [--rounds N] [--slow-rounds N]
+
+Environments are made in DIR (default: a temporary folder) and kept there for a next run; making them needs a package
+index and about 2 GB. Commands of one round follow each other, and every ratio is made within a round, so that noise
+which lasts longer than a round cancels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median, quantiles
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs/benchmark.md"
+TORCH = "2.13.0"
+EXTRA_PACKAGES = 500
+VENVS = 10
+BIG_FOLDER = (200, 100)  # folders, files in each
+WARM_UPS = 2
+MIB_PER_KIB = 1 / 1024
+CHECK = "attn-doctor check"
+
+
+class Case(NamedTuple):
+    """A command, the folder it runs in, and how it is shown."""
+
+    name: str
+    command: list[str]
+    folder: Path
+
+
+class Sample(NamedTuple):
+    """One run of one case: seconds and bytes of the process and what it waited for."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what a check costs.")
+    parser.add_argument("--work", type=Path, help="where the environments are made and kept")
+    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--slow-rounds", type=int, default=7)
+    options = parser.parse_args()
+    if options.work:
+        options.work.mkdir(parents=True, exist_ok=True)
+        PAGE.write_text(run(options.work.resolve(), options.rounds, options.slow_rounds), encoding="utf-8")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            PAGE.write_text(run(Path(folder).resolve(), options.rounds, options.slow_rounds), encoding="utf-8")
+    print(f"written: {PAGE.relative_to(ROOT)}")
+
+
+def run(work: Path, rounds: int, slow_rounds: int) -> str:
+    make_environments(work)
+    before = os.getloadavg()[0]
+    fast = measure(fast_cases(work), rounds, work)
+    slow = measure(slow_cases(work), slow_rounds, work)
+    return page(work, fast, slow, before)
+
+
+# environments
+
+
+def make_environments(work: Path) -> None:
+    """What is measured is what a user gets: the project installed as a wheel into an environment of its own."""
+    make_venv(work / "tool", str(ROOT), fresh=True)
+    make_venv(work / "target", f"torch=={TORCH}")
+    make_venv(work / "env-doctor", "env-doctor")
+    # env-doctor examines the environment it is installed in: show it the same torch
+    (site(work / "env-doctor") / "target.pth").write_text(f"{site(work / 'target')}\n", encoding="utf-8")
+    crowd(work / "crowded", site(work / "target"))
+    for folder in (work / "home", work / "empty", work / "venvs", work / "big"):
+        folder.mkdir(exist_ok=True)
+    for number in range(VENVS):
+        bare_venv(work / "venvs" / (f"venv{number}" if number else ".venv"))
+    for folder_number in range(BIG_FOLDER[0]):
+        folder = work / "big" / f"folder{folder_number}"
+        folder.mkdir(exist_ok=True)
+        for number in range(BIG_FOLDER[1]):
+            (folder / f"file{number}.py").touch()
+
+
+def make_venv(folder: Path, requirement: str, *, fresh: bool = False) -> None:
+    if folder.exists() and not fresh:
+        return
+    bare_venv(folder, "--clear")
+    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
+    subprocess.run(pip, check=True)
+
+
+def bare_venv(folder: Path, *options: str) -> None:
+    if not folder.exists() or options:
+        without = [] if options else ["--without-pip"]
+        subprocess.run([sys.executable, "-m", "venv", *options, *without, str(folder)], check=True)
+
+
+def site(venv: Path) -> Path:
+    return next(venv.glob("lib/python3*/site-packages"))
+
+
+def crowd(venv: Path, source: Path) -> None:
+    """An environment with the same torch and many more packages; linked, because torch is large."""
+    if venv.exists():
+        return
+    bare_venv(venv)
+    for entry in source.iterdir():
+        link = site(venv) / entry.name
+        if not link.exists():
+            link.symlink_to(entry)
+    for number in range(EXTRA_PACKAGES):
+        info = site(venv) / f"package_{number:03}-1.{number}.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: package-{number:03}\nVersion: 1.{number}.0\n")
+        (info / "RECORD").touch()
+
+
+# measuring
+
+
+def fast_cases(work: Path) -> list[Case]:
+    tool, empty = work / "tool/bin", work / "empty"
+    check = [str(tool / "attn-doctor"), "check", "--venv"]
+    target, python = str(work / "target"), str(tool / "python")
+    return [
+        Case("python -c pass", [python, "-c", "pass"], empty),
+        Case('python -c "import typer, rich"', [python, "-c", "import typer, rich"], empty),
+        Case('python -c "import typer, rich.console"', [python, "-c", "import typer, rich.console"], empty),
+        Case(CHECK, [*check, target], empty),
+        Case(f"{CHECK} --format json", [*check, target, "--format", "json"], empty),
+        Case(f"{CHECK}, {EXTRA_PACKAGES} more packages in the target", [*check, str(work / "crowded")], empty),
+        Case(f"{CHECK}, in a folder with {VENVS} venvs", [*check, target], work / "venvs"),
+        Case(f"{CHECK}, in a folder with {BIG_FOLDER[0] * BIG_FOLDER[1]:,} files", [*check, target], work / "big"),
+    ]
+
+
+def slow_cases(work: Path) -> list[Case]:
+    check = next(case for case in fast_cases(work) if case.name == CHECK)
+    collect = [str(work / "target/bin/python"), "-m", "torch.utils.collect_env"]
+    return [
+        check,
+        Case("python -m torch.utils.collect_env", collect, work / "empty"),
+        Case("env-doctor check", [str(work / "env-doctor/bin/env-doctor"), "check"], work / "empty"),
+    ]
+
+
+def measure(cases: Sequence[Case], rounds: int, work: Path) -> dict[str, list[Sample]]:
+    """Every case once a round; each round starts one case further on, so that none always follows the same one."""
+    for case in cases:
+        for _ in range(WARM_UPS):
+            sample(case, work)
+    samples: dict[str, list[Sample]] = {case.name: [] for case in cases}
+    for number in range(rounds):
+        shift = number % len(cases)
+        for case in (*cases[shift:], *cases[:shift]):
+            samples[case.name].append(sample(case, work))
+    return samples
+
+
+def sample(case: Case, work: Path) -> Sample:
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(work / "home"), "LC_ALL": "C.UTF-8"}
+    with (work / "output").open("wb") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(case.command, stdout=output, stderr=output, cwd=case.folder, env=environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        said = (work / "output").read_text(errors="replace")
+        raise SystemExit(f"{case.name}: exit code {process.returncode}\n{said}")
+    return Sample(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MIB_PER_KIB)
+
+
+# the page
+
+
+def page(work: Path, fast: dict[str, list[Sample]], slow: dict[str, list[Sample]], load_before: float) -> str:
+    floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MIB_PER_KIB
+    paragraphs = [
+        "# What a check costs",
+        "Whole processes, from start to exit, on files that are in memory already. Medians with quartiles; `x check` is"
+        " the ratio to `attn-doctor check` within the same round. Made by `make benchmark`.",
+        table(fast, CHECK),
+        "Beside tools that answer a neighbouring question. collect_env imports torch; env-doctor examines more than"
+        " attention, and asks the network for newer tables (there was none here).",
+        table(slow, CHECK),
+        "## Where",
+        "\n".join(f"- {line}" for line in where(work, fast, slow, load_before)),
+        "## What is not in it",
+        f"- Peak memory below {floor:.0f} MiB does not show: a process begins with the peak of the one that started it."
+        "\n- The first run after an installation or a restart, which reads from the disk and compiles Python files."
+        f"\n- {driver_note(work)}",
+    ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def table(samples: dict[str, list[Sample]], base: str) -> str:
+    lines = ["| process | wall ms | CPU ms | peak MiB | x check |", "| --- | --- | --- | --- | --- |"]
+    for name, runs in samples.items():
+        ratios = [one.wall_s / other.wall_s for one, other in zip(runs, samples[base], strict=True)]
+        cells = (
+            f"`{name}`" if "," not in name or "import" in name else "`{}`,{}".format(*name.split(",", 1)),
+            spread([run.wall_s * 1000 for run in runs], 0),
+            spread([run.cpu_s * 1000 for run in runs], 0),
+            f"{median(run.peak_mib for run in runs):.0f}",
+            "1" if name == base else spread(ratios, 2),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """'61 (59 to 63)': the median and the quartiles."""
+    low, middle, high = quantiles(values, n=4)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def where(work: Path, fast: dict[str, list[Sample]], slow: dict[str, list[Sample]], load_before: float) -> list[str]:
+    tool = versions(work / "tool", "attn-doctor", "typer", "rich", "msgspec")
+    rounds = [len(next(iter(samples.values()))) for samples in (fast, slow)]
+    return [
+        f"{processor()}, {len(os.sched_getaffinity(0))} cores, {platform.system()} {platform.release().split('-')[0]}",
+        f"Python {platform.python_version()}; {tool}",
+        f"target: {versions(work / 'target', 'torch')}; {versions(work / 'env-doctor', 'env-doctor')}",
+        f"{datetime.datetime.now(tz=datetime.timezone.utc).date()}, {rounds[0]} and {rounds[1]} rounds;"
+        f" load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after (1 of it is the benchmark itself)",
+    ]
+
+
+def processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def versions(venv: Path, *names: str) -> str:
+    ask = "import importlib.metadata as m,json,sys;print(json.dumps([m.version(name) for name in sys.argv[1:]]))"
+    done = subprocess.run([str(venv / "bin/python"), "-c", ask, *names], capture_output=True, check=True)
+    return ", ".join(f"{name} {version}" for name, version in zip(names, json.loads(done.stdout), strict=True))
+
+
+def driver_note(work: Path) -> str:
+    """Whether the child that asks NVML ran: it is the one part whose cost depends on the machine's driver."""
+    command = [str(work / "tool/bin/attn-doctor"), "facts", "--venv", str(work / "target")]
+    facts = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    if facts["readings"]["driver"]["status"] == "absent":
+        return "Asking an NVIDIA driver: there is none on this machine, so the child that asks was not started."
+    return "A cold NVIDIA driver: it had answered before the first round."
+
+
+if __name__ == "__main__":
+    if shutil.which("env") is None or not hasattr(os, "wait4"):
+        raise SystemExit("the benchmark needs a POSIX system: it asks wait4 for CPU time and memory")
+    main()
