@@ -10,20 +10,23 @@ which lasts longer than a round cancels.
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import os
 import platform
+import pty
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from statistics import median, quantiles
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/benchmark.md"
@@ -37,11 +40,12 @@ CHECK = "attn-doctor check"
 
 
 class Case(NamedTuple):
-    """A command, the folder it runs in, and how it is shown."""
+    """A command, the folder it runs in, and whether it writes to a terminal or to a file."""
 
     name: str
     command: list[str]
     folder: Path
+    terminal: bool = False
 
 
 class Sample(NamedTuple):
@@ -143,6 +147,7 @@ def fast_cases(work: Path) -> list[Case]:
         Case('python -c "import typer, rich"', [python, "-c", "import typer, rich"], empty),
         Case('python -c "import typer, rich.console"', [python, "-c", "import typer, rich.console"], empty),
         Case(CHECK, [*check, target], empty),
+        Case(f"{CHECK}, on a terminal with colours", [*check, target], empty, terminal=True),
         Case(f"{CHECK} --format json", [*check, target, "--format", "json"], empty),
         Case(f"{CHECK}, {EXTRA_PACKAGES} more packages in the target", [*check, str(work / "crowded")], empty),
         Case(f"{CHECK}, in a folder with {VENVS} venvs", [*check, target], work / "venvs"),
@@ -175,39 +180,75 @@ def measure(cases: Sequence[Case], rounds: int, work: Path) -> dict[str, list[Sa
 
 def sample(case: Case, work: Path) -> Sample:
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(work / "home"), "LC_ALL": "C.UTF-8"}
-    with (work / "output").open("wb") as output:
+    environment |= {"TERM": "xterm-256color"} if case.terminal else {}
+    with (work / "output").open("wb") as output, terminal(output) if case.terminal else nullcontext(output) as stream:
         started = time.perf_counter()
-        process = subprocess.Popen(case.command, stdout=output, stderr=output, cwd=case.folder, env=environment)
+        process = subprocess.Popen(case.command, stdout=stream, stderr=output, cwd=case.folder, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 1):
-        said = (work / "output").read_text(errors="replace")
+    said = (work / "output").read_text(encoding="utf-8", errors="replace")
+    if process.returncode not in (0, 1) or (not said and "check" in case.command):
         raise SystemExit(f"{case.name}: exit code {process.returncode}\n{said}")
     return Sample(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MIB_PER_KIB)
 
 
+@contextmanager
+def terminal(output: BinaryIO) -> Iterator[int]:
+    """A terminal to write to; what is written goes on to the file."""
+    ours, theirs = pty.openpty()
+
+    def drain() -> None:
+        with suppress(OSError):  # how the last read of a terminal ends
+            while data := os.read(ours, 1 << 16):
+                output.write(data)
+
+    reader = threading.Thread(target=drain)
+    reader.start()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        reader.join()
+        os.close(ours)
+
+
 # the page
+
+PAGE_TEXT = """\
+# What a check costs
+
+Whole processes, from start to exit, on files that are in memory already. Medians with quartiles; `x check` is the ratio
+of wall time to `attn-doctor check` within the same round. Made by `make benchmark`.
+
+{fast}
+
+Beside tools that answer a neighbouring question. collect_env imports torch. env-doctor looks at more than attention;
+it asks the network for newer tables, which counts here only as long as it takes to find that there is none.
+
+{slow}
+
+## Where
+
+{where}
+
+## What is not in it
+
+- The first run after an installation or a restart, which reads from the disk and compiles Python files.
+- {driver}
+- Peak memory below {floor} MiB does not show: a process begins with the peak of the one that started it.
+"""
 
 
 def page(work: Path, fast: dict[str, list[Sample]], slow: dict[str, list[Sample]], load_before: float) -> str:
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MIB_PER_KIB
-    paragraphs = [
-        "# What a check costs",
-        "Whole processes, from start to exit, on files that are in memory already. Medians with quartiles; `x check` is"
-        " the ratio to `attn-doctor check` within the same round. Made by `make benchmark`.",
-        table(fast, CHECK),
-        "Beside tools that answer a neighbouring question. collect_env imports torch; env-doctor examines more than"
-        " attention, and asks the network for newer tables (there was none here).",
-        table(slow, CHECK),
-        "## Where",
-        "\n".join(f"- {line}" for line in where(work, fast, slow, load_before)),
-        "## What is not in it",
-        f"- Peak memory below {floor:.0f} MiB does not show: a process begins with the peak of the one that started it."
-        "\n- The first run after an installation or a restart, which reads from the disk and compiles Python files."
-        f"\n- {driver_note(work)}",
-    ]
-    return "\n\n".join(paragraphs) + "\n"
+    return PAGE_TEXT.format(
+        fast=table(fast, CHECK),
+        slow=table(slow, CHECK),
+        where="\n".join(f"- {line}" for line in where(work, fast, slow, load_before)),
+        floor=f"{floor:.0f}",
+        driver=driver_note(work),
+    )
 
 
 def table(samples: dict[str, list[Sample]], base: str) -> str:
@@ -232,14 +273,14 @@ def spread(values: Sequence[float], digits: int) -> str:
 
 
 def where(work: Path, fast: dict[str, list[Sample]], slow: dict[str, list[Sample]], load_before: float) -> list[str]:
-    tool = versions(work / "tool", "attn-doctor", "typer", "rich", "msgspec")
-    rounds = [len(next(iter(samples.values()))) for samples in (fast, slow)]
+    system = f"{platform.system()} {platform.release().split('-')[0]}"
+    rounds = " and ".join(str(len(next(iter(samples.values())))) for samples in (fast, slow))
+    load = f"load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after"
     return [
-        f"{processor()}, {len(os.sched_getaffinity(0))} cores, {platform.system()} {platform.release().split('-')[0]}",
-        f"Python {platform.python_version()}; {tool}",
-        f"target: {versions(work / 'target', 'torch')}; {versions(work / 'env-doctor', 'env-doctor')}",
-        f"{datetime.datetime.now(tz=datetime.timezone.utc).date()}, {rounds[0]} and {rounds[1]} rounds;"
-        f" load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after (1 of it is the benchmark itself)",
+        f"{processor()}, {len(os.sched_getaffinity(0))} cores, {system}",
+        f"Python {platform.python_version()}, {versions(work / 'tool', 'attn-doctor', 'typer', 'rich', 'msgspec')}",
+        f"target: {versions(work / 'target', 'torch')}; beside it: {versions(work / 'env-doctor', 'env-doctor')}",
+        f"{dt.datetime.now(tz=dt.timezone.utc).date()}, {rounds} rounds; {load} (1 of it is the benchmark itself)",
     ]
 
 

@@ -77,15 +77,19 @@ def generator() -> ModuleType:
     return module
 
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="the examples are lines of a POSIX shell")
+
+
 # generated pages
 
 
+@posix
 def test_every_generated_file_is_up_to_date(generator: ModuleType) -> None:
     whole = generator.generated()
     assert generator.out_of_date(whole) == [], "bring them up to date: make docs"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the examples are lines of a POSIX shell")
+@posix
 @pytest.mark.parametrize("path", [page.relative_to(ROOT).as_posix() for page in PAGES])
 def test_every_example_is_real_output(generator: ModuleType, path: str) -> None:
     text = (ROOT / path).read_text(encoding="utf-8")
@@ -165,14 +169,10 @@ def test_the_facts_inside_a_report_are_a_valid_document(documents: tuple[dict[st
     validator("facts").validate(report["facts"])
 
 
+@pytest.fixture(scope="module")
 def laptop() -> tuple[dict[str, Any], dict[str, Any]]:
     facts = attn_doctor("simulate", *MACHINES["laptop"])
     return json.loads(facts), json.loads(attn_doctor("check", "--facts", "-", "--format", "json", given=facts))
-
-
-@pytest.fixture(scope="module")
-def healthy() -> tuple[dict[str, Any], dict[str, Any]]:
-    return laptop()
 
 
 DELETED = object()
@@ -214,9 +214,9 @@ def broken(document: dict[str, Any], path: str, value: object) -> dict[str, Any]
     ],
 )
 def test_broken_facts_do_not_validate(
-    healthy: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path, path: str, value: object
+    laptop: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path, path: str, value: object
 ) -> None:
-    document = broken(healthy[0], path, value)
+    document = broken(laptop[0], path, value)
     assert not validator("facts").is_valid(document)
     file = tmp_path / "facts.json"
     file.write_text(json.dumps(document), encoding="utf-8")
@@ -236,9 +236,9 @@ def test_broken_facts_do_not_validate(
     ],
 )
 def test_what_the_codec_accepts_validates(
-    healthy: tuple[dict[str, Any], dict[str, Any]], path: str, value: object
+    laptop: tuple[dict[str, Any], dict[str, Any]], path: str, value: object
 ) -> None:
-    document = broken(healthy[0], path, value)
+    document = broken(laptop[0], path, value)
     validator("facts").validate(document)
     attn_doctor("check", "--facts", "-", given=json.dumps(document))
 
@@ -262,9 +262,9 @@ def test_what_the_codec_accepts_validates(
     ],
 )
 def test_a_broken_report_does_not_validate(
-    healthy: tuple[dict[str, Any], dict[str, Any]], path: str, value: object
+    laptop: tuple[dict[str, Any], dict[str, Any]], path: str, value: object
 ) -> None:
-    assert not validator("report").is_valid(broken(healthy[1], path, value))
+    assert not validator("report").is_valid(broken(laptop[1], path, value))
 
 
 # links and commands

@@ -51,7 +51,7 @@ def capable(gpu: Gpu, demands: Demands) -> Iterator[Obstacle]:
         if demands.min_capability and have < capability(demands.min_capability):
             yield Obstacle(
                 "unsupported",
-                f"needs compute capability {demands.min_capability}; this GPU has {gpu.compute_capability}",
+                f"needs capability {demands.min_capability}; this GPU has {gpu.compute_capability}",
             )
         if demands.max_capability_major and have[0] > demands.max_capability_major:
             yield Obstacle("unsupported", f"has no code for compute capability {gpu.compute_capability}")

@@ -44,7 +44,7 @@ def recommend(machine: Machine, verdicts: Sequence[BackendVerdict], findings: Se
     chosen = preference(machine)
     ordered = [by_name[name] for name in chosen.order]
     use_now = next((verdict for verdict in ordered if verdict.status == "ready"), None)
-    best = next((verdict for verdict in ordered if verdict.status in ("ready", "installable")), None)
+    best = next((verdict for verdict in ordered if worth_it(machine, verdict)), None)
     fix = next((command for finding in findings if finding.severity == "error" for command in finding.fix), None)
     if fix is not None:
         # an error comes first: what would be best is judged again once it is mended
@@ -72,6 +72,19 @@ def _alone(machine: Machine, by_name: dict[str, BackendVerdict], order: Sequence
             indices = ",".join(str(index) for gpu in able for index in gpu.indices)
             return (f"{name} would run with CUDA_VISIBLE_DEVICES={indices} alone",)
     return ()
+
+
+def worth_it(machine: Machine, verdict: BackendVerdict) -> bool:
+    """Ready, or one step away; a torch that works is not moved for it."""
+    if verdict.status != "installable":
+        return verdict.status == "ready"
+    gpu = machine.nvidia[0] if machine.nvidia else None
+    backend = backends()[verdict.name]
+    torch = machine.torch
+    working = torch is not None and torch.cuda is not None and not any(map(machine.lacks_code, machine.nvidia))
+    if backend.package is None or not working:
+        return True
+    return bool(fitting(backend.package, wheel_choice.key(machine, gpu), series=backend.series))
 
 
 def next_step(machine: Machine, name: str) -> str | None:

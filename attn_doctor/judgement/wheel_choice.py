@@ -54,31 +54,38 @@ def after_moving_to(build: Build, now: Key) -> Key:
 
 
 def ways(machine: Machine, gpu: Gpu | None, package: str, series: str = "2") -> Iterator[Obstacle]:
-    """How a package that is not there could come in: exactly one obstacle, the nearest way or the proof of none."""
-    now = key(machine, gpu)
+    """How a package that is not there could come in: the nearest way, or the proof that there is none."""
     usable = machine.torch is not None and machine.torch.cuda is not None and not (gpu and machine.lacks_code(gpu))
-    found = fitting(package, now, series=series) if usable else ()
+    found = fitting(package, key(machine, gpu), series=series) if usable else ()
     if found:
-        yield Obstacle("installable", described(found[0]))
+        yield from by_wheel(found[0])
         return
     refusal = build_refusal(machine, gpu, package, series) if usable else None
     if usable and refusal is None:
-        yield Obstacle("installable", "no published wheel fits; it can be compiled here")
-        return
-    moved = after_a_move(machine, gpu, package, series)
-    if moved:
-        build, wheel = moved
-        yield Obstacle("installable", f"with {torch_choice.label(build)}: {described(wheel)}")
+        yield Obstacle("installable", "no wheel fits; it can be compiled here")
+    elif moved := after_a_move(machine, gpu, package, series):
+        yield from by_wheel(moved[1], moved[0])
     elif usable:
-        yield Obstacle(
-            "blocked", f"no published wheel fits {fitted_to(machine)}, and a build cannot succeed: {refusal}"
-        )
+        yield Obstacle("blocked", f"no wheel for {fitted_to(machine)}")
+        yield Obstacle("blocked", f"a source build: {refusal}")
     else:
-        yield Obstacle("blocked", "no published wheel fits any torch that runs here")
+        yield Obstacle("blocked", "no wheel for any torch that runs here")
+
+
+def by_wheel(wheel: Wheel, move: Build | None = None) -> Iterator[Obstacle]:
+    """A published file, and whose."""
+    yield Obstacle("installable", described(wheel, move))
+    if wheel.trust == "community":
+        yield Obstacle("installable", f"the file is of {wheel.source}; upstream has published none that fits")
 
 
 def after_a_move(machine: Machine, gpu: Gpu | None, package: str, series: str) -> tuple[Build, Wheel] | None:
-    """The nearest torch build for which a wheel of the package exists."""
+    """The nearest torch build for which a wheel of the package exists.
+
+    None beside a torch that no index carries: who has a vendor's or a nightly build does not want it swapped.
+    """
+    if machine.torch is not None and not machine.torch.released:
+        return None
     now = key(machine, gpu)
     published = minors(package, series)
     for build in torch_choice.by_distance(machine, torch_choice.suitable(machine)):
@@ -89,18 +96,18 @@ def after_a_move(machine: Machine, gpu: Gpu | None, package: str, series: str) -
     return None
 
 
-def described(wheel: Wheel) -> str:
-    """'2.8.3 by a community wheel (mjun0812)'."""
-    if wheel.trust == "upstream":
-        return f"{wheel.version} by an upstream wheel"
-    return f"{wheel.version} by a community wheel ({wheel.source}); upstream has none"
+def described(wheel: Wheel, move: Build | None = None) -> str:
+    """'2.8.3, community wheel', '1.0.9 with torch 2.5.1+cu124, upstream wheel'."""
+    moved = f" with {torch_choice.label(move)}" if move else ""
+    return f"{wheel.version}{moved}, {wheel.trust} wheel"
 
 
 def fitted_to(machine: Machine) -> str:
-    """'torch 2.14.0+cu130, cp312, linux x86_64'."""
+    """'torch 2.14, cp312, linux x86_64'."""
     tag = machine.python.tag if machine.python else "this Python"
-    torch = machine.torch.version if machine.torch else "no torch"
-    return f"torch {torch}, {tag}, {machine.os} {machine.arch}"
+    torch = machine.torch
+    named = "no torch" if torch is None else torch.version if not torch.released else major_minor(torch.version)
+    return f"torch {named}, {tag}, {machine.os} {machine.arch}"
 
 
 def build_refusal(machine: Machine, gpu: Gpu | None, package: str, series: str) -> str | None:

@@ -111,7 +111,8 @@ def _backend(verdict: BackendVerdict, verbose: bool) -> Iterator[Line]:
     label = f"{MARKS[verdict.status]} {verdict.name:<18} {verdict.status:<12} "
     style = STYLES[verdict.status]
     rest = style if verdict.status == "unsupported" else ""
-    reasons = verdict.reasons if verbose or len(verdict.gpus) > 1 else verdict.reasons[:1]
+    several = len(verdict.reasons) > 1 and verdict.reasons[0].startswith("GPU ")  # one reason a kind of GPU
+    reasons = verdict.reasons if verbose or several else verdict.reasons[:1]
     yield from _hanging(label, reasons[0] if reasons else "", style, rest)
     for reason in reasons[1:]:
         yield from _hanging(" " * len(label), reason, "", rest)

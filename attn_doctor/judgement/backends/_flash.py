@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import wheel_choice
-from attn_doctor.judgement.backend import Obstacle
+from attn_doctor.judgement.backend import Obstacle, worst
 from attn_doctor.knowledge.versions import major, major_minor, public
+from attn_doctor.wheels.catalogue import wheels
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
@@ -39,22 +40,23 @@ def mismatch(machine: Machine, package: Package) -> str | None:
         return f"{package.version} was built for torch {minor}; torch {torch.version} is installed"
     if cuda and torch.cuda and int(cuda) != major(torch.cuda):
         return f"{package.version} was built for CUDA {cuda}; torch {torch.version} is CUDA {torch.cuda}"
-    linux = machine.os == "linux"  # on Windows the label carries no meaning
-    if (
-        linux
-        and abi is not None
-        and torch.cxx11abi is not None
-        and abi != torch.cxx11abi
-        and not _label_lies(minor, abi)
-    ):
-        label = "new" if abi else "old"
+    real = real_abi(package, minor, abi)
+    if machine.os == "linux" and real is not None and torch.cxx11abi is not None and real != torch.cxx11abi:
+        label = "new" if real else "old"
         return f"{package.version} was built for the {label} C++ ABI; torch {torch.version} has the other"
     return None
 
 
-def _label_lies(minor: str | None, abi: bool) -> bool:
-    """FALSE was never forced: a wheel so labelled has the ABI of the torch it was built with, new from 2.6 on."""
-    return not abi and minor is not None and minor not in {"2.0", "2.1", "2.2", "2.3", "2.4", "2.5"}
+def real_abi(package: Package, minor: str | None, label: bool | None) -> bool | None:
+    """The C++ ABI that a build has: as the catalogue knows the file, since some labels lie; else a TRUE label.
+
+    FALSE was never forced: a file so labelled has the ABI of the torch it was built with. One that the catalogue does
+    not know is believed only when it says TRUE.
+    """
+    stem = f"{public(package.version)}+{package.build}-"
+    listed = wheels("flash-attn", minor) if minor else ()
+    published = next((wheel for wheel in listed if wheel.filename.partition("-")[2].startswith(stem)), None)
+    return published.cxx11abi if published else label or None
 
 
 def installed_or_way(
@@ -66,12 +68,14 @@ def installed_or_way(
         return
     wrong = mismatch(machine, installed)
     if wrong:
-        for way in wheel_choice.ways(machine, gpu, package, series):
-            yield Obstacle(way.status, f"{wrong}; {way.reason}")
+        found = list(wheel_choice.ways(machine, gpu, package, series))
+        yield Obstacle(worst(found), wrong)
+        yield from found
 
 
 def built_remark(installed: Package | None) -> tuple[str, ...]:
     """What is known of the installed build."""
     if installed is None:
         return ()
-    return (f"{installed.version} is installed" + (f", built for {installed.build}" if installed.build else ""),)
+    said = f", built for {installed.build}" if installed.build and installed.build not in installed.version else ""
+    return (installed.version + said,)

@@ -43,9 +43,7 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
 def before_hopper(gpu: Gpu | None) -> Iterator[Obstacle]:
     """Ampere and Ada have kernels in the source, and no file that is known to hold them."""
     if gpu and gpu.compute_capability and capability(gpu.compute_capability)[0] < HOPPER:
-        yield Obstacle(
-            "blocked", f"made for Hopper (9.0); no published file is known to have code for {gpu.compute_capability}"
-        )
+        yield Obstacle("blocked", f"made for Hopper; no file known for {gpu.compute_capability}")
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:

@@ -49,7 +49,7 @@ def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
         if found:
             yield Obstacle("installable", f"{found[0].version}, a pre-release: it has no other")
         else:
-            yield Obstacle("blocked", "no release fits this Python and operating system")
+            yield Obstacle("blocked", "no release for this Python and system")
 
 
 def by_generation(gpu_major: int, need: Need) -> Iterator[Obstacle]:

@@ -32,7 +32,7 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
     yield from new_enough(machine)
     yield from conditions.needs(need, row, gpu if machine.device == "cuda" else None, None)
     if machine.device == "mps":
-        yield Obstacle("blocked", "its fused kernels are not established for Apple GPUs; sdpa runs there")
+        yield Obstacle("blocked", "not established on Apple GPUs; sdpa runs there")
     elif machine.device == "cuda" and gpu:
         yield from conditions.capable(gpu, row)
         yield from compiler_chain(machine)

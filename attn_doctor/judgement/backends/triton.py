@@ -31,9 +31,11 @@ def compiler_chain(machine: Machine) -> Iterator[Obstacle]:
     """Triton itself, and the C compiler with which it builds its launcher."""
     if version(machine) is None and machine.torch is not None:
         pins = torch_builds.pins(machine.torch.version)
-        name = "triton-windows (a community build)" if machine.os == "windows" else "triton"
+        name = "triton-windows" if machine.os == "windows" else "triton"
         which = f" {pins.triton}" if pins and pins.triton else ""
         yield Obstacle("installable", f"{name}{which} is not installed")
+        if machine.os == "windows":
+            yield Obstacle("installable", "triton-windows is a community build")
     if machine.os == "linux" and machine.compiler is None and not machine.unknown("compiler"):
         yield Obstacle("blocked", "Triton needs a C compiler at run time, and there is none")
 
@@ -51,7 +53,7 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
 
 
 def remarks(machine: Machine, _gpu: Gpu | None, _need: Need) -> tuple[str, ...]:
-    return (f"{version(machine)}; the kernels come from models or packages",)
+    return (f"{version(machine)}; kernels come from models or packages",)
 
 
 BACKEND = Backend("triton", "Triton FlashAttention", obstacles, version, remarks=remarks)

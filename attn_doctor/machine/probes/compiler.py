@@ -11,7 +11,6 @@ from attn_doctor.machine.host import Completed, Host, which
 from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
 from attn_doctor.machine.target import Target
 
-
 LAUNCHERS = ("ccache", "sccache", "distcc", "env")
 
 

@@ -128,7 +128,7 @@ PROBE = Probe(
     dict[str, Package],
     read,
     what_if=(
-        WhatIf("pkg.", "a version such as 2.8.3, or none", _pkg, rank=3),
-        WhatIf("built.", "a build such as cu12torch2.7cxx11abiTRUE, of a package that is there", _built, rank=4),
+        WhatIf("pkg.", "a version such as 2.8.3, or none", _pkg, rank=5),
+        WhatIf("built.", "a build such as cu12torch2.7cxx11abiTRUE, of a package that is there", _built, rank=6),
     ),
 )

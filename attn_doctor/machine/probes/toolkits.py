@@ -14,7 +14,9 @@ from attn_doctor.machine.target import Target
 LOCAL = "/usr/local"
 CUDA_MACRO = r"#define\s+CUDA_VERSION\s+(\d+)"
 RELEASE = r"release (\d+\.\d+)"
-WRAPPED = r"(?m)(\S*/nvcc)(?=[\"'\s]|$)"
+DISTRIBUTION_ROOTS = ("/usr", "/usr/lib/nvidia-cuda-toolkit")
+DEBIAN_ARCHES = ("x86_64", "aarch64")
+WRAPPED = r"(?m)([^\s\"']*/nvcc)(?=[\"'\s]|$)"
 
 
 class Toolkit(msgspec.Struct, frozen=True):

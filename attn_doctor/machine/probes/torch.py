@@ -150,9 +150,13 @@ def _torch(edit: Edit, _key: str, value: str) -> None:
         rocm = variant[1]
     elif variant[0] == "xpu":
         xpu = "unknown"
-    edit.readings["torch"] = Known(described(value, cuda, system, rocm=rocm, xpu=xpu), source="what-if")
-    if cuda and system.os == "linux":
-        _bring_triton(edit, value)
+    _store(edit, described(value, cuda, system, rocm=rocm, xpu=xpu))
+
+
+def _store(edit: Edit, torch: TorchDist) -> None:
+    edit.readings["torch"] = Known(torch, source="what-if")
+    if torch.cuda and _system(edit).os == "linux":
+        _bring_triton(edit, torch.version)
 
 
 def _bring_triton(edit: Edit, version: str) -> None:
@@ -176,7 +180,7 @@ def _torch_cuda(edit: Edit, _key: str, value: str) -> None:
         raise ValueError
     old = _existing(edit)
     cuda = None if value == "none" else value
-    edit.readings["torch"] = Known(described(old.version, cuda, _system(edit), location=old.location), source="what-if")
+    _store(edit, described(old.version, cuda, _system(edit), location=old.location))
 
 
 def _abi(edit: Edit, _key: str, value: str) -> None:
