@@ -223,8 +223,8 @@ of wall time to `attn-doctor check` within the same round. Made by `make benchma
 
 {fast}
 
-Beside tools that answer a neighbouring question. collect_env imports torch. env-doctor looks at more than attention;
-it asks the network for newer tables, which counts here only as long as it takes to find that there is none.
+Beside tools that answer a neighbouring question. collect_env imports torch. env-doctor looks at more than attention,
+and asks the network for newer tables at every run{network}.
 
 {slow}
 
@@ -248,6 +248,7 @@ def page(work: Path, fast: dict[str, list[Sample]], slow: dict[str, list[Sample]
         where="\n".join(f"- {line}" for line in where(work, fast, slow, load_before)),
         floor=f"{floor:.0f}",
         driver=driver_note(work),
+        network=network_note(work),
     )
 
 
@@ -275,12 +276,12 @@ def spread(values: Sequence[float], digits: int) -> str:
 def where(work: Path, fast: dict[str, list[Sample]], slow: dict[str, list[Sample]], load_before: float) -> list[str]:
     system = f"{platform.system()} {platform.release().split('-')[0]}"
     rounds = " and ".join(str(len(next(iter(samples.values())))) for samples in (fast, slow))
-    load = f"load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    load = f"load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} at the end, of which 1 is the benchmark"
     return [
         f"{processor()}, {len(os.sched_getaffinity(0))} cores, {system}",
         f"Python {platform.python_version()}, {versions(work / 'tool', 'attn-doctor', 'typer', 'rich', 'msgspec')}",
         f"target: {versions(work / 'target', 'torch')}; beside it: {versions(work / 'env-doctor', 'env-doctor')}",
-        f"{dt.datetime.now(tz=dt.timezone.utc).date()}, {rounds} rounds; {load} (1 of it is the benchmark itself)",
+        f"{dt.datetime.now(tz=dt.timezone.utc).date()}, {rounds} rounds; {load}",
     ]
 
 
@@ -293,6 +294,13 @@ def versions(venv: Path, *names: str) -> str:
     ask = "import importlib.metadata as m,json,sys;print(json.dumps([m.version(name) for name in sys.argv[1:]]))"
     done = subprocess.run([str(venv / "bin/python"), "-c", ask, *names], capture_output=True, check=True)
     return ", ".join(f"{name} {version}" for name, version in zip(names, json.loads(done.stdout), strict=True))
+
+
+def network_note(work: Path) -> str:
+    """Whether env-doctor's time holds a download, or only finding out that there is no network."""
+    sample(slow_cases(work)[-1], work)
+    offline = "Offline" in (work / "output").read_text(encoding="utf-8", errors="replace")
+    return "; there was none, and it found that out at once" if offline else ", whose time counts"
 
 
 def driver_note(work: Path) -> str:

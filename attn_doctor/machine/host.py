@@ -26,6 +26,7 @@ class Failed(msgspec.Struct, frozen=True):
     """A command that gave no answer: it could not be started, or ran past its time."""
 
     reason: str
+    timed_out: bool = False
 
 
 class CannotLook(Exception):
@@ -178,7 +179,7 @@ def _wait(child: subprocess.Popen[bytes], timeout_s: float) -> Completed | Faile
         # one that is stuck inside the kernel cannot be waited for, and must not hold us up
         with suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=0.2)
-        return Failed(f"no answer within {timeout_s:g} s")
+        return Failed(f"no answer within {timeout_s:g} s", timed_out=True)
     return Completed(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 

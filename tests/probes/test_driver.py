@@ -105,9 +105,18 @@ def test_the_version_is_kept_as_printed() -> None:
 
 def test_nvidia_smi_answers_where_nvml_does_not() -> None:
     smi = said("NVIDIA GeForce RTX 4090, 8.9, 24564, 550.144.03\n")
-    reading = ask(PROBE, machine(PROPRIETARY, Failed("no answer within 10 s"), smi))
+    reading = ask(PROBE, machine(PROPRIETARY, said("", -11), smi))
     assert value(reading) == Driver("550.144.03", None, open_kernel_module=False)
     assert reading.source == "nvidia-smi"
+
+
+def test_nvidia_smi_is_not_made_to_hang_after_nvml() -> None:
+    host = machine(PROPRIETARY, Failed("no answer within 10 s"), said("NVIDIA L4, 8.9, 23034, 535.183.01\n"))
+    reading = ask(PROBE, host)
+    assert isinstance(reading, Unknown)
+    assert "no answer within 10 s" in reading.reason
+    assert "535.183.01" in reading.reason
+    assert QUERY not in host.started
 
 
 def test_a_loaded_driver_that_does_not_answer_says_why() -> None:

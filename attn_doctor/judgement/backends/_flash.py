@@ -60,16 +60,21 @@ def real_abi(package: Package, minor: str | None, label: bool | None) -> bool | 
 
 
 def installed_or_way(
-    machine: Machine, gpu: Gpu | None, installed: Package | None, package: str, series: str = "2"
+    machine: Machine,
+    gpu: Gpu | None,
+    installed: Package | None,
+    package: str,
+    series: str = "2",
+    wrong: str | None = None,
 ) -> Iterator[Obstacle]:
-    """Nothing where the installed build fits, else how a fitting one comes in."""
+    """Nothing where the installed build fits, else how a fitting one comes in. `wrong`: what is known against it."""
     if installed is None:
         yield from wheel_choice.ways(machine, gpu, package, series)
         return
-    wrong = mismatch(machine, installed)
-    if wrong:
+    problem = wrong or mismatch(machine, installed)
+    if problem:
         found = list(wheel_choice.ways(machine, gpu, package, series))
-        yield Obstacle(worst(found), wrong)
+        yield Obstacle(worst(found), problem)
         yield from found
 
 

@@ -15,6 +15,8 @@ from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends._flash import built_remark, installed_or_way
 from attn_doctor.knowledge.attention import demands, xformers_floor
 from attn_doctor.knowledge.capability import capability
+from attn_doctor.knowledge.versions import public
+from attn_doctor.wheels.catalogue import wheels
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
@@ -52,7 +54,19 @@ def code(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     if gpu and gpu.vendor == "nvidia":
-        yield from installed_or_way(machine, gpu, installed(machine), "xformers")
+        yield from installed_or_way(machine, gpu, installed(machine), "xformers", wrong=pin_mismatch(machine))
+
+
+def pin_mismatch(machine: Machine) -> str | None:
+    """Each release demands one torch: installing another afterwards breaks its extension."""
+    have, torch = version(machine), machine.torch
+    if have is None or torch is None or not torch.released:
+        return None
+    demanded = {wheel.torch for wheel in wheels("xformers") if wheel.version == public(have) and wheel.torch}
+    exact = {pin for pin in demanded if not pin.startswith(">=")}
+    if not exact or len(exact) < len(demanded) or public(torch.version) in exact:
+        return None
+    return f"{have} was built for torch {' or '.join(sorted(exact))}; torch {torch.version} is installed"
 
 
 def version(machine: Machine) -> str | None:

@@ -144,7 +144,8 @@ def ask_nvml(host: Host) -> Nvml | Hung | str | None:
     except KeyError:
         return "nvidia-ml-py is not installed beside attn-doctor"
     if not isinstance(answer, Completed):
-        return Hung(f"NVML: {answer.reason}")
+        said = f"NVML: {answer.reason}"
+        return Hung(said) if answer.timed_out else said
     found = parse_nvml(answer.stdout)
     if found is None and answer.returncode < 0:
         return f"NVML crashed (signal {-answer.returncode})"

@@ -1,0 +1,64 @@
+"""Real environments, each made once; nothing here is imagined."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import clean_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TORCH = "2.13.0+cpu"
+
+
+def call(*command: object, timeout_s: float = 120) -> str:
+    """What the command prints; it must succeed."""
+    done = subprocess.run(
+        [*map(str, command)], env=clean_environment(), capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def make_venv(folder: Path, *options: str, python: object = sys.executable) -> Path:
+    call(python, "-m", "venv", *options, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plain virtual environment with pip."""
+    return make_venv(tmp_path_factory.mktemp("plain") / "venv")
+
+
+@pytest.fixture(scope="session")
+def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `uv venv` makes: no pip in it."""
+    beside_us = os.path.join(os.path.dirname(sys.executable), "uv")
+    uv = beside_us if os.path.exists(beside_us) else shutil.which("uv")
+    if uv is None:
+        pytest.skip("uv is not installed")
+    folder = tmp_path_factory.mktemp("uv") / "venv"
+    call(uv, "venv", "--quiet", "--offline", "--python", sys.executable, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def torch_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment into which pip has installed a CPU build of torch."""
+    folder = make_venv(tmp_path_factory.mktemp("torch") / "venv")
+    command = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"torch=={TORCH}"]
+    done = subprocess.run(
+        [*map(str, command)], env=clean_environment(), capture_output=True, text=True, timeout=900, check=False
+    )
+    if "No matching distribution" in done.stderr or "Could not find a version" in done.stderr:
+        pytest.skip(f"pip finds no torch {TORCH} here")
+    assert done.returncode == 0, done.stderr
+    return folder
