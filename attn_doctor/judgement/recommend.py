@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from attn_doctor.judgement import commands, torch_choice, wheel_choice
+from attn_doctor.judgement import commands, torch_choice
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.report import BackendVerdict, Finding, Recommendation
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.tables import load
-from attn_doctor.wheels.resolve import fitting
 
 
 class Preference(msgspec.Struct, frozen=True):
@@ -84,7 +83,9 @@ def worth_it(machine: Machine, verdict: BackendVerdict) -> bool:
     working = torch is not None and torch.cuda is not None and not any(map(machine.lacks_code, machine.nvidia))
     if backend.package is None or not working:
         return True
-    return bool(fitting(backend.package, wheel_choice.key(machine, gpu), series=backend.series))
+    from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+
+    return bool(wheel_choice.fits(machine, gpu, backend.package, backend.series))
 
 
 def next_step(machine: Machine, name: str) -> str | None:
@@ -98,7 +99,9 @@ def next_step(machine: Machine, name: str) -> str | None:
         return commands.install_torch(machine, move) if move else None
     if backend.package is None:
         return commands.install_triton(machine)
-    found = fitting(backend.package, wheel_choice.key(machine, gpu), series=backend.series)
+    from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+
+    found = wheel_choice.fits(machine, gpu, backend.package, backend.series)
     if found:
         return commands.install_wheel(machine, found[0])
     moved = wheel_choice.after_a_move(machine, gpu, backend.package, backend.series)

@@ -42,6 +42,11 @@ def key(machine: Machine, gpu: Gpu | None) -> Key:
     )
 
 
+def fits(machine: Machine, gpu: Gpu | None, package: str, series: str = "2") -> tuple[Wheel, ...]:
+    """The published files of a package that load here as things are, best first."""
+    return fitting(package, key(machine, gpu), series=series)
+
+
 def after_moving_to(build: Build, now: Key) -> Key:
     """The key once torch has been replaced by that build."""
     return msgspec.structs.replace(
@@ -56,7 +61,7 @@ def after_moving_to(build: Build, now: Key) -> Key:
 def ways(machine: Machine, gpu: Gpu | None, package: str, series: str = "2") -> Iterator[Obstacle]:
     """How a package that is not there could come in: the nearest way, or the proof that there is none."""
     usable = machine.torch is not None and machine.torch.cuda is not None and not (gpu and machine.lacks_code(gpu))
-    found = fitting(package, key(machine, gpu), series=series) if usable else ()
+    found = fits(machine, gpu, package, series) if usable else ()
     if found:
         yield from by_wheel(found[0])
         return

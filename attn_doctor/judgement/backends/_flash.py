@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.judgement import wheel_choice
 from attn_doctor.judgement.backend import Obstacle, worst
 from attn_doctor.knowledge.versions import major, major_minor, public
-from attn_doctor.wheels.catalogue import wheels
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
@@ -53,6 +51,8 @@ def real_abi(package: Package, minor: str | None, label: bool | None) -> bool | 
     FALSE was never forced: a file so labelled has the ABI of the torch it was built with. One that the catalogue does
     not know is believed only when it says TRUE.
     """
+    from attn_doctor.wheels.catalogue import wheels
+
     stem = f"{public(package.version)}+{package.build}-"
     listed = wheels("flash-attn", minor) if minor else ()
     published = next((wheel for wheel in listed if wheel.filename.partition("-")[2].startswith(stem)), None)
@@ -68,6 +68,8 @@ def installed_or_way(
     wrong: str | None = None,
 ) -> Iterator[Obstacle]:
     """Nothing where the installed build fits, else how a fitting one comes in. `wrong`: what is known against it."""
+    from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+
     if installed is None:
         yield from wheel_choice.ways(machine, gpu, package, series)
         return

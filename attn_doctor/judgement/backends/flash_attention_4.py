@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends._flash import built_remark
-from attn_doctor.judgement.wheel_choice import key
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
-from attn_doctor.wheels.resolve import fitting
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
@@ -44,8 +42,10 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
+    from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+
     if installed(machine) is None:
-        found = fitting(PACKAGE, key(machine, gpu))
+        found = wheel_choice.fits(machine, gpu, PACKAGE)
         if found:
             yield Obstacle("installable", f"{found[0].version}, a pre-release: it has no other")
         else:

@@ -13,18 +13,16 @@ from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends._flash import built_remark, mismatch
 from attn_doctor.judgement.backends.triton import compiler_chain
-from attn_doctor.judgement.wheel_choice import described, key
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import major
-from attn_doctor.wheels.catalogue import Wheel
-from attn_doctor.wheels.resolve import fitting
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.machine.probes.packages import Package
+    from attn_doctor.wheels.catalogue import Wheel
 
 PACKAGE = "sageattention"
 
@@ -43,11 +41,13 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
+    from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+
     package = installed(machine)
     wrong = mismatch(machine, package) if package else None
     if package is None or wrong:
-        found = [wheel for wheel in fitting(PACKAGE, key(machine, gpu)) if _serves(wheel, gpu)]
-        way = described(found[0]) if found else "1.0.6, its Triton kernels"
+        found = [wheel for wheel in wheel_choice.fits(machine, gpu, PACKAGE) if _serves(wheel, gpu)]
+        way = wheel_choice.described(found[0]) if found else "1.0.6, its Triton kernels"
         yield Obstacle("installable", f"{wrong}; {way}" if wrong else way)
 
 

@@ -16,7 +16,6 @@ from attn_doctor.judgement.backends._flash import built_remark, installed_or_way
 from attn_doctor.knowledge.attention import demands, xformers_floor
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import public
-from attn_doctor.wheels.catalogue import wheels
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
@@ -62,6 +61,8 @@ def pin_mismatch(machine: Machine) -> str | None:
     have, torch = version(machine), machine.torch
     if have is None or torch is None or not torch.released:
         return None
+    from attn_doctor.wheels.catalogue import wheels
+
     demanded = {wheel.torch for wheel in wheels("xformers") if wheel.version == public(have) and wheel.torch}
     exact = {pin for pin in demanded if not pin.startswith(">=")}
     if not exact or len(exact) < len(demanded) or public(torch.version) in exact:
