@@ -1,4 +1,4 @@
-"""Machines made with `simulate`, and the command line called inside this process: the same code, without a new Python."""
+"""Machines made with `simulate`, and the command line called inside this process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from attn_doctor.cli import main
@@ -40,9 +41,9 @@ class _Stdin:
         self.buffer = io.BytesIO(data)
 
 
-def call(*arguments: str, input: str | bytes = b"") -> Called:
+def call(*arguments: str, stdin: str | bytes = b"") -> Called:
     """`attn-doctor ARGUMENTS`, in this process."""
-    data = input.encode() if isinstance(input, str) else input
+    data = stdin.encode() if isinstance(stdin, str) else stdin
     out = io.BytesIO()
     err = io.StringIO()
     kept = sys.stdin, sys.stdout, sys.stderr
@@ -66,7 +67,7 @@ def facts(*keys: str) -> bytes:
 
 def checked(*keys: str, options: tuple[str, ...] = ()) -> Called:
     """`attn-doctor simulate KEYS | attn-doctor check --facts - OPTIONS`."""
-    return call("check", "--facts", "-", *options, input=facts(*keys))
+    return call("check", "--facts", "-", *options, stdin=facts(*keys))
 
 
 def judged(*keys: str, need: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> Any:
@@ -118,33 +119,39 @@ def words(report: Any) -> str:
 
 def inconsistencies(report: Any) -> list[str]:
     """Where the report contradicts itself; empty where it does not (one verdict, computed once)."""
-    found = []
+    chosen = [one["gpu"] for one in backend(report, "sdpa").get("kernels", ()) if one["chosen"]]
+    unusable = [one for one in backend(report, "sdpa").get("kernels", ()) if one["chosen"] and not one["usable"]]
+    found = [*_about_the_advice(report), *_about_the_backends(report)]
+    found += [f"two kernels chosen on one GPU: {chosen}"] if len(chosen) != len(set(chosen)) else []
+    found += [f"chosen and not usable: {unusable}"] if unusable else []
+    return found
+
+
+def _about_the_advice(report: Any) -> Iterator[str]:
     statuses = {one["name"]: one["status"] for one in report["backends"]}
     advice = report["recommendation"]
+    use_now, best, step = advice["use_now"], advice["best"], advice["next_step"]
     ready = {name for name, is_ in statuses.items() if is_ == "ready"}
-    if advice["use_now"] is None and ready:
-        found.append(f"nothing to use now, and ready are {sorted(ready)}")
-    if advice["use_now"] is not None and advice["use_now"] not in ready:
-        found.append(f"use now {advice['use_now']}, which is {statuses.get(advice['use_now'])}")
-    if advice["best"] is not None and statuses.get(advice["best"]) not in ("ready", "installable"):
-        found.append(f"best is {advice['best']}, which is {statuses.get(advice['best'])}")
-    if advice["best"] is None and advice["use_now"] is not None:
-        found.append("something to use now and nothing best")
-    if advice["best"] != advice["use_now"] and statuses.get(advice["best"]) == "installable" and not advice["next_step"]:
-        found.append(f"best is {advice['best']}, not yet there, and no next step")
+    if use_now is None and ready:
+        yield f"nothing to use now, and ready are {sorted(ready)}"
+    if use_now is not None and use_now not in ready:
+        yield f"use now {use_now}, which is {statuses.get(use_now)}"
+    if best is not None and statuses.get(best) not in ("ready", "installable"):
+        yield f"best is {best}, which is {statuses.get(best)}"
+    if best is None and use_now is not None:
+        yield "something to use now and nothing best"
+    if statuses.get(best) == "installable" and not step:
+        yield f"best is {best}, not yet there, and no next step"
+
+
+def _about_the_backends(report: Any) -> Iterator[str]:
+    order = ("ready", "installable", "blocked", "unsupported")
     for one in report["backends"]:
         if one["status"] != "ready" and not any(reason.strip() for reason in one["reasons"]):
-            found.append(f"{one['name']} is {one['status']} without a reason")
+            yield f"{one['name']} is {one['status']} without a reason"
         here = [gpu["status"] for gpu in one.get("gpus", ())]
-        order = ("ready", "installable", "blocked", "unsupported")
         if here and max(here, key=order.index) != one["status"]:
-            found.append(f"{one['name']} is {one['status']}, on its GPUs {here}")
-    chosen = [one["gpu"] for one in backend(report, "sdpa").get("kernels", ()) if one["chosen"]]
-    if len(chosen) != len(set(chosen)):
-        found.append(f"two kernels chosen on one GPU: {chosen}")
-    if any(one["chosen"] and not one["usable"] for one in backend(report, "sdpa").get("kernels", ())):
-        found.append("a kernel is chosen that is not usable")
-    return found
+            yield f"{one['name']} is {one['status']}, on its GPUs {here}"
 
 
 def too_wide(text: str) -> list[str]:

@@ -101,6 +101,14 @@ class Described:
         text = self.read_text(path)
         return None if text is None else text[:size]
 
+    def open_binary(self, path: str) -> bytes | None:
+        text = self.read_text(path)
+        return None if text is None else text.encode()
+
+    def open_binary(self, path: str) -> bytes | None:
+        text = self.read_text(path)
+        return None if text is None else text.encode()
+
     def list_dir(self, path: str) -> tuple[str, ...]:
         folder = self._find(path)
         if isinstance(refusal := self.files.get(folder + "/"), Exception):

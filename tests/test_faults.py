@@ -37,7 +37,7 @@ def edited(edit: Callable[[dict[str, Any]], None], *keys: str) -> imagined.Calle
     """The report on facts changed by hand, for what no key can say."""
     document = json.loads(imagined.facts(*keys))
     edit(document["readings"])
-    return imagined.call("check", "--facts", "-", "--format", "json", input=json.dumps(document))
+    return imagined.call("check", "--facts", "-", "--format", "json", stdin=json.dumps(document))
 
 
 def follow(keys: tuple[str, ...]) -> list[str]:
@@ -262,7 +262,9 @@ def test_f15_a_driver_newer_than_the_table(driver: str) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--fail-on", "warning"), ("--fail-on", "never"), ("--require", "sdpa")])
-@pytest.mark.parametrize("keys", [(), ("torch=2.8.0+cpu",), (V100, R580, "torch=2.13.0"), (A100,), (A100, "torch=2.8.0")])
+@pytest.mark.parametrize(
+    "keys", [(), ("torch=2.8.0+cpu",), (V100, R580, "torch=2.13.0"), (A100,), (A100, "torch=2.8.0")]
+)
 def test_f16_one_exit_code_whatever_the_format(keys: tuple[str, ...], options: tuple[str, ...]) -> None:
     found = {form: checked(*keys, options=(*options, "--format", form)).code for form in formats()}
     assert len(set(found.values())) == 1, found
@@ -409,13 +411,25 @@ def run_without_network(folder: Path, *arguments: str, input: bytes = b"") -> su
     (folder / "sitecustomize.py").write_text(NO_NETWORK)
     environment = clean_environment() | {"PYTHONPATH": str(folder), "TOUCHED": str(folder / "touched")}
     return subprocess.run(
-        [sys.executable, *arguments], env=environment, cwd=folder, input=input, capture_output=True, timeout=60, check=False
+        [sys.executable, *arguments],
+        env=environment,
+        cwd=folder,
+        input=input,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(("--help",), 0), (("check", "--help"), 0), (("facts",), 0), (("rule", "AD103"), 0), (("check", "--facts", "-"), 0)],
+    [
+        (("--help",), 0),
+        (("check", "--help"), 0),
+        (("facts",), 0),
+        (("rule", "AD103"), 0),
+        (("check", "--facts", "-"), 0),
+    ],
 )
 def test_f40_no_network_call(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
     done = run_without_network(tmp_path, "-m", "attn_doctor", *arguments, input=imagined.facts(A100, "torch=2.8.0"))
@@ -464,7 +478,14 @@ def test_f42_versions_are_compared_as_versions() -> None:
 
 
 def test_f43_text_table_and_recommendation_are_one_verdict() -> None:
-    for keys in ((), (A100,), (A100, "torch=2.8.0"), (A100, "torch=2.8.0+cpu"), (V100, R580, "torch=2.13.0"), (RTX4090, T4)):
+    for keys in (
+        (),
+        (A100,),
+        (A100, "torch=2.8.0"),
+        (A100, "torch=2.8.0+cpu"),
+        (V100, R580, "torch=2.13.0"),
+        (RTX4090, T4),
+    ):
         report = judged(*keys)
         assert imagined.inconsistencies(report) == []
         text = checked(*keys).out
@@ -518,7 +539,7 @@ def proofs(folder: Path) -> dict[str, Callable[[str], bool]]:
     other.write_bytes(OTHER_FACTS)
 
     def answer(command: str, *options: str) -> tuple[int, str]:
-        called = imagined.call(command, "--facts", "-", *options, input=plain)
+        called = imagined.call(command, "--facts", "-", *options, stdin=plain)
         return called.code, called.out
 
     def differs(*options: str) -> Callable[[str], bool]:
@@ -535,7 +556,9 @@ def proofs(folder: Path) -> dict[str, Callable[[str], bool]]:
 
     def written(command: str) -> bool:
         file = folder / f"{command}.out"
-        return answer(command, "--output", str(file))[1] == "" and file.read_text(encoding="utf-8") == answer(command)[1]
+        return (
+            answer(command, "--output", str(file))[1] == "" and file.read_text(encoding="utf-8") == answer(command)[1]
+        )
 
     return {
         "--python": targets("--python", str(venv / "bin" / "python")),
@@ -546,7 +569,9 @@ def proofs(folder: Path) -> dict[str, Callable[[str], bool]]:
         "--require": differs("--require", "fa2"),
         "--fail-on": differs("--fail-on", "warning"),
         "--ignore": differs("--ignore", "AD214"),
-        "--format": lambda command: answer(command, "--format", "text" if command == "facts" else "json") != answer(command),
+        "--format": lambda command: (
+            answer(command, "--format", "text" if command == "facts" else "json") != answer(command)
+        ),
         "--output": written,
         "--offline": lambda command: answer(command, "--offline") == answer(command),  # no call to leave out: see F40
         "--verbose": differs("--verbose"),
@@ -576,7 +601,9 @@ def test_f46_a_cpu_torch_is_the_cause_and_not_nvcc(gpu: str, nvcc: str) -> None:
     called = checked(gpu, f"nvcc={nvcc}", "torch=2.8.0+cpu", options=("--format", "json"))
     assert (called.code, raised(called.json())) == (1, ["AD104"])
     said = words(called.json())
-    assert not re.search(r"nvcc (was )?not found|no nvcc|nvcc is missing|install (the )?(CUDA )?toolkit", said, re.IGNORECASE)
+    assert not re.search(
+        r"nvcc (was )?not found|no nvcc|nvcc is missing|install (the )?(CUDA )?toolkit", said, re.IGNORECASE
+    )
     reasons = " ".join(imagined.backend(called.json(), "flash_attention_2")["reasons"])
     assert "CPU build" in reasons
     assert "nvcc" not in reasons

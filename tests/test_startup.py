@@ -21,9 +21,16 @@ NETWORK = {"urllib.request", "http.client", "requests", "httpx"}
 
 def modules_after(code: str, folder: Path) -> set[str]:
     """Every module that a new Python has imported once the code has run."""
-    script = f"import sys, json\nbefore = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
+    script = (
+        f"import sys, json\nbefore = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", script], env=clean_environment(), cwd=folder, capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", script],
+        env=clean_environment(),
+        cwd=folder,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
     return set(json.loads(done.stdout.splitlines()[-1]))

@@ -41,7 +41,7 @@ def check(
         raise UsageError(f"--ignore {unknown}: there is no such finding", "List them: attn-doctor rule --list")
     del offline  # check makes no network call
     found = options.gather_facts(python, venv, facts, what_if)
-    report = judgement.check(found, needed, ignore)
+    report = judgement.check(found, needed, ignore, required)
     elapsed = None if facts or what_if else time.perf_counter() - started
     options.write(render(report, verbose=verbose, elapsed_s=elapsed, plain=output is not None), output)
-    raise typer.Exit(judgement.exit_code(report, fail_on, required))
+    raise typer.Exit(judgement.exit_code(report, fail_on))

@@ -92,7 +92,7 @@ def _read(file: str) -> bytes:
 def one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
     """The value, or a UsageError that lists what is allowed."""
     if value not in allowed:
-        raise UsageError(f"{option} {value}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+        raise UsageError(f"{option} {value}: expected {' or '.join(allowed)}")
     return value
 
 

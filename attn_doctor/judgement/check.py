@@ -20,7 +20,7 @@ from attn_doctor.machine.gather import Facts
 NEEDED = ("driver", "gpus", "python", "system", "torch")
 
 
-def check(facts: Facts, need: Need, ignored: Collection[str] = ()) -> Report:
+def check(facts: Facts, need: Need, ignored: Collection[str] = (), required: Sequence[str] = ()) -> Report:
     """Judge the facts."""
     machine = Machine(facts)
     answers = [judge(rule, machine) for rule in rules().values()]
@@ -33,6 +33,7 @@ def check(facts: Facts, need: Need, ignored: Collection[str] = ()) -> Report:
     verdicts = [judge_backend(backend, machine, need) for backend in backends().values()]
     order = {name: place for place, name in enumerate(BACKEND_ORDER)}
     verdicts.sort(key=lambda verdict: (STATUSES.index(verdict.status), order.get(verdict.name, len(order))))
+    ready = {verdict.name for verdict in verdicts if verdict.status == "ready"}
     return Report(
         findings=tuple(findings),
         backends=tuple(verdicts),
@@ -42,6 +43,7 @@ def check(facts: Facts, need: Need, ignored: Collection[str] = ()) -> Report:
             f"{name}: {reading.reason}" for name in NEEDED if isinstance(reading := facts.readings[name], Unknown)
         ),
         needs=need.as_dict(),
+        required={name: name in ready for name in required},
         facts=facts,
     )
 
@@ -61,10 +63,9 @@ BACKEND_ORDER = (
 )
 
 
-def exit_code(report: Report, fail_on: str, required: Sequence[str] = ()) -> int:
+def exit_code(report: Report, fail_on: str) -> int:
     """0, 1 or 3 of the contract, from the report alone: the same in every format."""
-    ready = {verdict.name for verdict in report.backends if verdict.status == "ready"}
-    if any(name not in ready for name in required):
+    if not all(report.required.values()):
         return 1
     levels = () if fail_on == "never" else SEVERITIES[: SEVERITIES.index(fail_on) + 1]
     if any(finding.severity in levels and not finding.ignored for finding in report.findings):

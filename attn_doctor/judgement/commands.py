@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from attn_doctor.judgement import torch_choice
 from attn_doctor.knowledge import torch_builds
 from attn_doctor.knowledge.torch_builds import Build
+from attn_doctor.knowledge.versions import public
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
@@ -44,6 +47,16 @@ def install_torch(machine: Machine, build: Build) -> str:
     return f"{installer(machine)} {' '.join(wanted)}{index}"
 
 
+def any_torch(machine: Machine) -> str | None:
+    """A torch for this machine: by its GPUs and driver, else what the package index has; None where there is none."""
+    if machine.libc and machine.libc.family == "musl":
+        return None
+    move = torch_choice.best(machine) if machine.nvidia else None
+    if move:
+        return install_torch(machine, move)
+    return f"{installer(machine)} {'--upgrade ' if machine.torch else ''}torch"
+
+
 def install_wheel(machine: Machine, wheel: Wheel) -> str:
     """The command that brings this very file and leaves torch alone."""
     if wheel.platform == "any":
@@ -61,3 +74,68 @@ def install_triton(machine: Machine) -> str | None:
     pins = torch_builds.pins(machine.torch.version) if machine.torch else None
     name = "triton-windows" if machine.os == "windows" else "triton"
     return f"{installer(machine)} {name}=={pins.triton}" if pins and pins.triton else None
+
+
+def install(machine: Machine, *requirements: str) -> str:
+    """The command that brings these, each as 'name', 'name==1.2' or 'name>=1.2,<2'."""
+    return f"{installer(machine)} {' '.join(shlex.quote(requirement) for requirement in requirements)}"
+
+
+def reinstall(machine: Machine, name: str, version: str, index: str | None = None) -> str:
+    """The command that writes the files of that very version anew and touches nothing else."""
+    at = f" --index-url {index}" if index else ""
+    return f"{forced(installer(machine))} --no-deps {shlex.quote(f'{name}=={version}')}{at}"
+
+
+def forced(command: str) -> str:
+    """An install command that counts nothing as installed already."""
+    return command.replace("pip install", "pip install --force-reinstall", 1)
+
+
+def uninstall(machine: Machine, *names: str) -> str:
+    """The command that takes these away."""
+    uv = installer(machine).startswith("uv ")
+    command = installer(machine).replace("pip install", "pip uninstall" if uv else "pip uninstall -y", 1)
+    return f"{command} {' '.join(names)}"
+
+
+def remove(machine: Machine, paths: Sequence[str]) -> str:
+    """The command that deletes these files and folders."""
+    if machine.os == "windows":
+        quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        return f"Remove-Item -Recurse -Force {quoted}"
+    return f"rm -rf {' '.join(shlex.quote(path) for path in paths)}"
+
+
+def installed_build(machine: Machine) -> Build | None:
+    """The published build that the installed torch is; None for a nightly, a vendor's build or one not listed."""
+    torch = machine.torch
+    if torch is None or not torch.released or torch.rocm or torch.xpu:
+        return None
+    for build in torch_builds.builds(machine.os, machine.arch):
+        if build.torch == public(torch.version) and build.cuda == torch.cuda:
+            return build
+    return None
+
+
+def reinstall_torch(machine: Machine) -> str | None:
+    """The command that writes the files of the installed torch anew; None where that build is not known."""
+    build = installed_build(machine)
+    if build is None:
+        return None
+    if build.on_pypi:
+        return reinstall(machine, "torch", build.torch)
+    return reinstall(machine, "torch", f"{build.torch}+{build.variant}", build.index_url)
+
+
+def install_companion(machine: Machine, name: str) -> str | None:
+    """The torchvision or torchaudio that belongs to the installed torch; None where that is not known."""
+    build = installed_build(machine)
+    pins = torch_builds.pins(build.torch) if build else None
+    pinned: str | None = getattr(pins, name, None)
+    if build is None or pinned is None:
+        return None
+    # the same version of another build counts as installed already: it is named with its local part, from its index
+    if build.on_pypi and public(machine.packages[name].version) != pinned:
+        return f"{installer(machine)} --no-deps {name}=={pinned}"
+    return f"{installer(machine)} --no-deps {name}=={pinned}+{build.variant} --index-url {build.index_url}"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import torch_choice
 from attn_doctor.judgement.backend import Obstacle
+from attn_doctor.judgement.need import FEATURES
 from attn_doctor.knowledge import cuda
-from attn_doctor.knowledge.attention import Demands
+from attn_doctor.knowledge.attention import Demands, Exclusion
 from attn_doctor.knowledge.capability import capability
-from attn_doctor.knowledge.versions import numbers
+from attn_doctor.knowledge.versions import numbers, public
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
@@ -75,26 +76,30 @@ def driver(machine: Machine) -> Iterator[Obstacle]:
         )
 
 
-def torch(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
-    """A torch with a CUDA build that has code for this GPU, or a published one that could take its place."""
+def torch(machine: Machine, gpu: Gpu | None, by_package: bool = True) -> Iterator[Obstacle]:
+    """A torch with a CUDA build that has code for this GPU, or a published one that could take its place.
+
+    `by_package`: the torch to move to is named with the file that fits it, not here.
+    """
     installed = machine.torch
     problem = None
     if installed is None:
         why = machine.unknown("torch")
-        problem = f"torch could not be read: {why}" if why else "torch is not installed in the target"
+        problem = f"torch could not be read: {why}" if why else "torch is not installed"
     elif installed.rocm or installed.xpu:
         problem = f"torch {installed.version} is not a CUDA build"
     elif installed.cuda is None:
         problem = f"torch {installed.version} is a CPU build"
     elif gpu and machine.lacks_code(gpu):
-        problem = f"torch {installed.version} has no code for this GPU"
+        problem = "torch has no code for this GPU"
     if problem is None:
         return
     move = torch_choice.best(machine)
     if move is None:
-        yield Obstacle("blocked", f"{problem}, and no published torch fits this machine")
+        yield Obstacle("blocked", problem)
+        yield Obstacle("blocked", "no published torch fits this machine")
     else:
-        yield Obstacle("installable", f"{problem}; {torch_choice.label(move)} has what it takes")
+        yield Obstacle("installable", problem if by_package else f"{problem}; {torch_choice.label(move)} has")
 
 
 def needs(need: Need, demands: Demands, gpu: Gpu | None, version: str | None) -> Iterator[Obstacle]:
@@ -110,12 +115,36 @@ def needs(need: Need, demands: Demands, gpu: Gpu | None, version: str | None) ->
         yield Obstacle("unsupported", f"head dimensions go up to {demands.head_dim_max}; {need.head_dim} is asked for")
     for feature in need.features:
         yield from _feature(feature, demands, version)
+    for exclusion in demands.exclusions:
+        if excludes(exclusion, need, on):
+            asked = f"; {need.head_dim} is asked for" if exclusion.head_dim else ""
+            yield Obstacle("unsupported", exclusion.reason + asked)
+
+
+def excludes(exclusion: Exclusion, need: Need, on: str | None) -> bool:
+    """Whether this combination is what is asked for, on this GPU."""
+    if not set(exclusion.features) <= set(need.features):
+        return False
+    if exclusion.dtype and need.dtype != exclusion.dtype:
+        return False
+    if exclusion.head_dim and not (need.head_dim and exclusion.head_dim[0] <= need.head_dim <= exclusion.head_dim[1]):
+        return False
+    if exclusion.majors and (on is None or capability(on)[0] not in exclusion.majors):
+        return False
+    return (not exclusion.only_on or on in exclusion.only_on) and (not exclusion.not_on or on not in exclusion.not_on)
+
+
+def new_enough(machine: Machine, demands: Demands) -> Iterator[Obstacle]:
+    """A torch that already has the backend inside."""
+    torch = machine.torch
+    if torch and demands.first_torch and numbers(public(torch.version)) < numbers(demands.first_torch):
+        yield Obstacle("installable", f"needs torch {demands.first_torch}; {torch.version} is installed")
 
 
 def _feature(feature: str, demands: Demands, version: str | None) -> Iterator[Obstacle]:
     offered = demands.features.get(feature)
     if offered is False:
-        yield Obstacle("unsupported", f"has no {feature.replace('_', ' ')}")
+        yield Obstacle("unsupported", f"has no {FEATURES[feature]}")
     elif isinstance(offered, str) and version and numbers(version) < numbers(offered):
-        said = f"version {version} has no {feature.replace('_', ' ')}; {offered} and later have"
+        said = f"version {version} has no {FEATURES[feature]}; {offered} and later have"
         yield Obstacle("blocked", said)

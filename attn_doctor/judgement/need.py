@@ -7,20 +7,22 @@ from collections.abc import Sequence
 import msgspec
 
 from attn_doctor.errors import UsageError
+from attn_doctor.knowledge.versions import digits
 
 DTYPES = ("fp16", "bf16", "fp32", "fp8")
-FEATURES = (
-    "alibi",
-    "backward",
-    "causal",
-    "deterministic",
-    "dropout",
-    "gqa",
-    "mask",
-    "paged_kv",
-    "sliding_window",
-    "softcap",
-)
+# the key of `--need`, and how a sentence names it
+FEATURES = {
+    "alibi": "ALiBi",
+    "backward": "backward pass",
+    "causal": "causal mask",
+    "deterministic": "deterministic mode",
+    "dropout": "dropout",
+    "gqa": "grouped-query attention",
+    "mask": "mask of one's own",
+    "paged_kv": "paged KV cache",
+    "sliding_window": "sliding window",
+    "softcap": "softcap",
+}
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -49,7 +51,7 @@ def parse(given: Sequence[str]) -> Need:
         key, sign, value = item.partition("=")
         if key == "dtype" and value in DTYPES:
             dtype = value
-        elif key == "head_dim" and value.isdigit() and 0 < int(value) <= 1 << 16:
+        elif key == "head_dim" and digits(value) and 0 < int(value) <= 1 << 16:
             head_dim = int(value)
         elif key in FEATURES and (not sign or value in ("true", "false")):
             features += [key] if value != "false" else []
@@ -67,7 +69,7 @@ def _bad(key: str, value: str | None) -> UsageError:
     from difflib import get_close_matches
 
     known = ("dtype", "head_dim", *FEATURES)
-    near = get_close_matches(key, known, n=1)
+    near = [f"dtype={key}"] if key in DTYPES else get_close_matches(key, known, n=1)
     return UsageError(
         f"there is no need {key!r}", f"{f'Did you mean {near[0]}? ' if near else ''}Needs: {', '.join(known)}."
     )

@@ -10,8 +10,10 @@ from attn_doctor.judgement import commands, torch_choice
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.report import BackendVerdict, Finding, Recommendation
 from attn_doctor.judgement.view import Machine
+from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.versions import numbers, public
 
 
 class Preference(msgspec.Struct, frozen=True):
@@ -69,8 +71,18 @@ def _alone(machine: Machine, by_name: dict[str, BackendVerdict], order: Sequence
         able = [gpu for gpu in by_name[name].gpus if gpu.status in ("ready", "installable")]
         if able and len(able) < len(by_name[name].gpus) and machine.device == "cuda":
             indices = ",".join(str(index) for gpu in able for index in gpu.indices)
-            return (f"{name} would run with CUDA_VISIBLE_DEVICES={indices} alone",)
+            verb = "runs" if able[0].status == "ready" else "could run"
+            return (f"{name} {verb} on GPU {indices} alone: CUDA_VISIBLE_DEVICES={indices}",)
     return ()
+
+
+TRITON = frozenset({"triton", "pytorch-triton", "pytorch-triton-rocm", "triton-windows"})
+
+
+def not_new_enough(machine: Machine, name: str) -> bool:
+    """Whether the backend came into torch after the installed release."""
+    first = demands(name).first_torch
+    return bool(first and machine.torch and numbers(public(machine.torch.version)) < numbers(first))
 
 
 def worth_it(machine: Machine, verdict: BackendVerdict) -> bool:
@@ -93,12 +105,12 @@ def next_step(machine: Machine, name: str) -> str | None:
     backend = backends()[name]
     gpu = machine.nvidia[0] if machine.nvidia else None
     move = torch_choice.best(machine) if machine.nvidia else None
-    if machine.torch is None:
-        return commands.install_torch(machine, move) if move else f"{commands.installer(machine)} torch"
+    if machine.torch is None or not_new_enough(machine, name):
+        return commands.any_torch(machine)
     if machine.torch.cuda is None or any(machine.lacks_code(gpu) for gpu in machine.nvidia):
         return commands.install_torch(machine, move) if move else None
     if backend.package is None:
-        return commands.install_triton(machine)
+        return commands.install_triton(machine) if TRITON.isdisjoint(machine.packages) else None
     from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
 
     found = wheel_choice.fits(machine, gpu, backend.package, backend.series)

@@ -88,4 +88,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     skipped: tuple[Skipped, ...]
     unreadable: tuple[str, ...]  # what a verdict needs and no probe could say
     needs: dict[str, str]
+    required: dict[str, bool]  # what --require asks for, and whether it is ready
     facts: Facts

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from attn_doctor.knowledge import capability, cuda
-from attn_doctor.knowledge.versions import numbers
+from attn_doctor.knowledge.versions import digits, numbers
 from attn_doctor.machine.facts import Known, Unknown
 
 if TYPE_CHECKING:
     from attn_doctor.machine.gather import Facts
     from attn_doctor.machine.probes.compiler import Compiler
     from attn_doctor.machine.probes.driver import Driver
+    from attn_doctor.machine.probes.extensions import Extensions
     from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.machine.probes.libc import Libc
     from attn_doctor.machine.probes.memory import Memory
@@ -92,6 +93,10 @@ class Machine:
     @cached_property
     def packages(self) -> dict[str, Package]:
         return self._value("packages") or {}
+
+    @cached_property
+    def extensions(self) -> Extensions | None:
+        return self._value("extensions")  # type: ignore[no-any-return]
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -174,7 +179,7 @@ def visible(gpus: tuple[Gpu, ...], variable: str | None) -> tuple[Gpu, ...]:
         text = item.strip()
         if text.lower().startswith(("gpu-", "mig-")):
             return gpus  # identifiers are private and not recorded: which of the GPUs they mean is not known here
-        if not text.isdigit() or int(text) >= len(gpus):
+        if not digits(text) or int(text) >= len(gpus):
             break
         kept.append(gpus[int(text)])
     return tuple(kept)

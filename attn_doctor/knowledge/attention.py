@@ -8,6 +8,18 @@ from attn_doctor.knowledge.tables import load
 from attn_doctor.knowledge.versions import numbers
 
 
+class Exclusion(msgspec.Struct, frozen=True):
+    """A combination of needs that a backend refuses, on some GPUs or on all."""
+
+    reason: str
+    features: tuple[str, ...] = ()
+    dtype: str | None = None
+    head_dim: tuple[int, int] | None = None  # both ends included
+    majors: tuple[int, ...] = ()
+    only_on: tuple[str, ...] = ()  # compute capabilities
+    not_on: tuple[str, ...] = ()
+
+
 class Demands(msgspec.Struct, frozen=True):
     """One backend. `features`: True, False, or the release that brought it; an unlisted one is not judged."""
 
@@ -19,6 +31,8 @@ class Demands(msgspec.Struct, frozen=True):
     max_capability_major: int | None = None
     head_dim_max: int | None = None
     min_capability_of_series: dict[str, str] = msgspec.field(default_factory=dict)  # by the major of its version
+    exclusions: tuple[Exclusion, ...] = ()
+    first_torch: str | None = None  # of backends inside torch
     note: str | None = None
 
 

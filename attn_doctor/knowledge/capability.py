@@ -13,7 +13,7 @@ def parse(arch: str) -> tuple[str, int, int, str] | None:
     kind, _, number = arch.partition("_")
     suffix = number[-1:] if number[-1:] in ("a", "f") else ""
     digits = number.removesuffix(suffix)
-    if kind not in ("sm", "compute") or not digits[1:].isdigit() or not digits.isdigit():
+    if kind not in ("sm", "compute") or not digits[1:].isdigit() or not digits.isascii() or not digits.isdigit():
         return None
     return kind, int(digits[:-1]), int(digits[-1]), suffix
 

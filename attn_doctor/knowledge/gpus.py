@@ -12,6 +12,7 @@ from functools import cache
 import msgspec
 
 from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.versions import digits
 
 GIB = 1024**3
 
@@ -192,7 +193,7 @@ def _sized(text: str, vendor: str | None) -> Product | None:
     """A size after the name, as people write it: "RTX 4060 Ti 16GB"."""
     name, _, last = _full_key(text).rpartition(" ")
     size = last.removesuffix("gb")
-    if not name or size == last or not size.isdigit():
+    if not name or size == last or not digits(size):
         return None
     product = _exact(name, vendor) or _family(_short_key(name), vendor)
     if product is None or product.memory_bytes == int(size) * GIB:
@@ -238,7 +239,7 @@ def _without_mig(text: str) -> tuple[str, int | None]:
     if at < 0:
         return text, None
     size = text[at:].casefold().rpartition(".")[2].partition("gb")[0]
-    return text[:at], int(size) if size.isdigit() else None
+    return text[:at], int(size) if digits(size) else None
 
 
 def _full_key(text: str) -> str:

@@ -41,12 +41,24 @@ class CudnnFirst(msgspec.Struct, frozen=True):
     source: str
 
 
+class FlashBackward(msgspec.Struct, frozen=True):
+    """Head dimensions (both ends included) that the flash kernel refuses backward; `dropout`: only with it."""
+
+    since: str
+    capabilities: tuple[str, ...]
+    head_dim: tuple[int, int]
+    dropout: bool
+    source: str
+    before: str | None = None
+
+
 class Table(msgspec.Struct, frozen=True):
     """The table `sdpa`."""
 
     as_of: str
     cudnn_first: CudnnFirst
     limits: dict[str, Limits]
+    flash_backward: tuple[FlashBackward, ...]
     rows: tuple[Release, ...]
 
 
@@ -60,6 +72,19 @@ def release(torch: str) -> Release | None:
     version = numbers(major_minor(torch))
     rows = [row for row in table().rows if numbers(row.since) <= version]
     return rows[-1] if rows else None
+
+
+def refused_backward(torch: str, on: str, head_dim: int, dropout: bool) -> bool:
+    """Whether the flash kernel of that torch refuses the backward pass."""
+    version = numbers(major_minor(torch))
+    return any(
+        on in row.capabilities
+        and row.head_dim[0] <= head_dim <= row.head_dim[1]
+        and (dropout or not row.dropout)
+        and numbers(row.since) <= version
+        and (row.before is None or version < numbers(row.before))
+        for row in table().flash_backward
+    )
 
 
 def within(limits: Range | None, on: str) -> bool:

@@ -27,6 +27,11 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(found)
 
 
+def digits(text: str) -> bool:
+    """Whether a text is a plain number that int() reads; str.isdigit also says yes to '\u00b2'."""
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
+
+
 def major(text: str) -> int:
     """The first number of a dotted version; 0 where there is none."""
     key = numbers(text)

@@ -38,8 +38,11 @@ def gather(host: Host, target: Target) -> Facts:
 def _read(read: Any, host: Host, target: Target) -> AnyReading:
     try:
         answer: AnyReading = read(host, target)
+        msgspec.json.encode(answer)
     except CannotLook as error:
         return Unknown(str(error))
+    except UnicodeEncodeError as error:  # a name of bytes that are no UTF-8 cannot stand in JSON
+        return Unknown(f"not UTF-8: {error.object!a}")
     except Exception as error:  # noqa: BLE001 - one broken probe must not take the report with it
         return Unknown(f"the probe failed: {type(error).__name__}: {error}")
     return answer
@@ -59,6 +62,8 @@ class _Document(msgspec.Struct):
 def decode(data: bytes, name: str) -> Facts:
     """Facts from the JSON of `facts` or `simulate`. Raises BadInput with what is wrong and where."""
     hint = "Make one with: attn-doctor facts"
+    if not data.strip():
+        raise BadInput(f"{name} is empty", hint)
     try:
         document = msgspec.json.decode(data, type=_Document)
         if document.schema != SCHEMA:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 import sys
@@ -43,6 +44,10 @@ class Host(Protocol):
     def read_text(self, path: str) -> str | None: ...
     def read_head(self, path: str, size: int) -> str | None:
         """The first `size` bytes, for large files whose answer stands at the top."""
+        ...
+
+    def open_binary(self, path: str) -> bytes | mmap.mmap | None:
+        """The bytes of a file, mapped rather than read: libraries are large and little of them is looked at."""
         ...
 
     def list_dir(self, path: str) -> tuple[str, ...]: ...
@@ -93,6 +98,17 @@ class LiveHost:
         try:
             with open(path, "rb") as file:
                 return file.read(size).decode("utf-8", "replace")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise CannotLook(f"cannot read {path}: {_reason(error)}") from error
+
+    def open_binary(self, path: str) -> bytes | mmap.mmap | None:
+        try:
+            with open(path, "rb") as file:
+                if not os.fstat(file.fileno()).st_size:
+                    return b""  # what is empty cannot be mapped
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except (OSError, ValueError) as error:

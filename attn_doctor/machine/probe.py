@@ -25,6 +25,7 @@ class Edit(msgspec.Struct):
     readings: dict[str, Any]
     given: list[str]
     simulated: bool = False
+    ahead: list[str] = msgspec.field(default_factory=list)  # keys that come after this one
 
 
 class WhatIf(msgspec.Struct, frozen=True):
@@ -39,7 +40,8 @@ class WhatIf(msgspec.Struct, frozen=True):
 class Probe(msgspec.Struct, frozen=True):
     """One question to the machine: its name in the facts, the type of its answer, and how it is read.
 
-    `begin` starts a slow child process before any probe is read.
+    `begin` starts a slow child process before any probe is read. `plain` is the answer of the plain machine that
+    `simulate` starts from; None: it has no such thing.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Probe(msgspec.Struct, frozen=True):
     read: Callable[[Host, Target], AnyReading]
     begin: Callable[[Host], None] | None = None
     what_if: tuple[WhatIf, ...] = ()
+    plain: Any = None
 
 
 @cache

@@ -46,23 +46,25 @@ def locate(host: Host, python: str | None = None, venv: str | None = None) -> Ta
     if venv is not None:
         return _of_folder(host, os.path.abspath(os.path.expanduser(venv)), "--venv")
     active = host.env("VIRTUAL_ENV")
-    if active and host.is_dir(active):
+    if active:
         return _of_folder(host, active, "$VIRTUAL_ENV")
     if host.is_file(os.path.abspath(".venv/pyvenv.cfg")):
         return _of_folder(host, os.path.abspath(".venv"), "./.venv")
     conda = host.env("CONDA_PREFIX")
     if conda and host.is_dir(join(conda, "conda-meta")):
         return _of_folder(host, conda, "$CONDA_PREFIX")
-    return _own()
+    return _own(host)
 
 
-def _own() -> Target:
+def _own(host: Host) -> Target:
+    config = host.read_text(join(sys.prefix, "pyvenv.cfg"))
+    conda = host.is_dir(join(sys.prefix, "conda-meta"))
     sites = [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
     return Target(
         prefix=sys.prefix,
         python=sys.executable,
         version=".".join(map(str, sys.version_info[:3])),
-        kind="venv" if sys.prefix != sys.base_prefix else "system",
+        kind="conda" if conda else "system" if config is None else "uv" if "uv" in _settings(config) else "venv",
         chosen_by="the interpreter that runs attn-doctor",
         site_packages=tuple(sites),
         free_threaded="t" in getattr(sys, "abiflags", ""),

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from attn_doctor.errors import UsageError
-from attn_doctor.machine.facts import Absent, Known
+from attn_doctor.machine.facts import Absent, AnyReading, Known
 from attn_doctor.machine.gather import Facts
 from attn_doctor.machine.probe import Edit, WhatIf, probes
-from attn_doctor.machine.probes.compiler import Compiler
-from attn_doctor.machine.probes.cpu import Cpu
-from attn_doctor.machine.probes.disk import Disk, Place
-from attn_doctor.machine.probes.libc import Libc
-from attn_doctor.machine.probes.memory import GIB, Memory
-from attn_doctor.machine.probes.ninja import Ninja
-from attn_doctor.machine.probes.python import Python
-from attn_doctor.machine.probes.system import System
-from attn_doctor.machine.probes.tools import Tools
+from attn_doctor.machine.probes import extensions
 
 
 def keys() -> dict[str, WhatIf]:
@@ -43,7 +34,7 @@ def _key(name: str) -> WhatIf:
     if found is None:
         from difflib import get_close_matches
 
-        near = get_close_matches(name, _names(), n=1)
+        near = get_close_matches(name.lower(), _names(), n=1)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise UsageError(f"there is no key {name!r}", f"{hint}Keys: {', '.join(_names())}.")
     return found
@@ -58,7 +49,9 @@ def apply(facts: Facts, assignments: Sequence[str], simulated: bool = False) -> 
         return facts
     pairs = [(*parse(assignment),) for assignment in assignments]
     edit = Edit(dict(facts.readings), [name for name, _ in pairs if name == "driver"], simulated)
-    for name, value in sorted(pairs, key=lambda pair: _key(pair[0]).rank):
+    ordered = sorted(pairs, key=lambda pair: _key(pair[0]).rank)
+    for place, (name, value) in enumerate(ordered):
+        edit.ahead = [later for later, _ in ordered[place + 1 :]]
         _apply(edit, name, value)
         edit.given.append(name)
     order = {name: edit.readings[name] for name in probes() if name in edit.readings}
@@ -69,43 +62,22 @@ def _apply(edit: Edit, name: str, value: str) -> None:
     key = _key(name)
     try:
         key.apply(edit, name, value)
+        extensions.forget(edit, name)
     except (ValueError, OverflowError) as error:
         ours = error.args and isinstance(error.args[0], str) and error.args[0].startswith(("a ", "an "))
         expected = error.args[0] if ours else key.expected
         raise UsageError(f"{name}={value}: expected {expected}") from None
 
 
-def plain_machine() -> dict[str, Any]:
+def plain_machine() -> dict[str, AnyReading]:
     """What `simulate` starts from: a plain Linux machine with nothing of CUDA and no torch."""
-
-    def plain(value: object) -> Known[Any]:
-        return Known(value, source="simulate")
-
-    absent = Absent(("simulate",))
-    from attn_doctor.machine.probes.leftovers import Leftovers
-
+    nothing = Absent(("simulate",))
     return {
-        "system": plain(System("linux", "x86_64")),
-        "libc": plain(Libc("glibc", "2.35")),
-        "python": plain(Python("3.12", kind="venv")),
-        "cpu": plain(Cpu(8)),
-        "memory": plain(Memory(32 * GIB, 32 * GIB)),
-        "disk": plain(Disk((Place("target", "/", 100 * GIB),))),
-        "compiler": plain(Compiler("gcc", "12.2", "g++")),
-        "ninja": plain(Ninja("ninja")),
-        "tools": plain(Tools({})),
-        "packages": plain({}),
-        "environment": plain({}),
-        "leftovers": plain(Leftovers()),
-        "driver": absent,
-        "gpus": absent,
-        "toolkits": absent,
-        "torch": absent,
+        name: nothing if probe.plain is None else Known(probe.plain, source="simulate")
+        for name, probe in probes().items()
     }
 
 
 def simulate(assignments: Sequence[str]) -> Facts:
     """The facts of an imagined machine."""
-    plain = plain_machine()
-    facts = Facts(readings={name: plain[name] for name in probes()})
-    return apply(facts, assignments, simulated=True)
+    return apply(Facts(readings=plain_machine()), assignments, simulated=True)

@@ -54,12 +54,12 @@ def _details(machine: Machine) -> list[tuple[str, str | None]]:
     toolkits = machine.toolkits
     return [
         ("code", capability.short(arches) + " in torch" if arches else None),
-        ("CUDA_HOME", f"{toolkits.build_root}, by {toolkits.build_by}" if toolkits and toolkits.build_root else None),
+        ("cuda home", f"{toolkits.build_root}, by {toolkits.build_by}" if toolkits and toolkits.build_root else None),
         ("system", _system(machine)),
         ("disk", _disk(machine)),
         ("packages", ", ".join(f"{name} {package.version}" for name, package in machine.packages.items())),
         *_frameworks(machine),
-        ("variables", ", ".join(f"{name}={value}" for name, value in machine.environment.items())),
+        ("env", ", ".join(f"{name}={value}" for name, value in machine.environment.items())),
     ]
 
 

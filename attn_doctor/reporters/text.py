@@ -32,10 +32,17 @@ Line = str | tuple[Span, ...]
 
 def render(report: Report, *, verbose: bool, elapsed_s: float | None, plain: bool) -> str:
     """The whole report as one screen."""
-    lines = list(_lines(report, Machine(report.facts), verbose, elapsed_s))
+    lines = [_harmless(line) for line in _lines(report, Machine(report.facts), verbose, elapsed_s)]
     if not plain and _colour():
         return _coloured(lines)
     return "".join(f"{_bare(line)}\n" for line in lines)
+
+
+def _harmless(line: Line) -> Line:
+    """Facts come from files and drivers: nothing in them may steer the terminal."""
+    if isinstance(line, str):
+        return "".join(char if char.isprintable() else "?" for char in line)
+    return tuple((str(_harmless(text)), style) for text, style in line)
 
 
 def _bare(line: Line) -> str:
@@ -69,7 +76,7 @@ def _lines(report: Report, machine: Machine, verbose: bool, elapsed_s: float | N
         yield from _finding(finding, verbose)
         yield ""
     for label, text in _machine.rows(machine, verbose):
-        yield from _hanging(f"{label:<9}", text)
+        yield from _hanging(f"{label:<8} ", text)
     yield ""
     for verdict in report.backends:
         yield from _backend(verdict, verbose)
@@ -86,6 +93,7 @@ def _lines(report: Report, machine: Machine, verbose: bool, elapsed_s: float | N
     if report.unreadable or (verbose and report.skipped):
         yield ""
     yield from _outcome(report, machine, errors) if errors else _recommendation(report)
+    yield from _unmet(report)
 
 
 def _heading(machine: Machine, elapsed_s: float | None) -> Iterator[Line]:
@@ -144,6 +152,15 @@ def _outcome(report: Report, machine: Machine, errors: Sequence[Finding]) -> Ite
         yield ((f"{count} Until it is mended everything runs on the CPU, best with {usable}.", "bold"),)
     else:
         yield ((f"{count} Until it is mended, use {usable}.", "bold"),)
+    if report.recommendation.next_step:
+        yield "Next:"
+        yield f"  {report.recommendation.next_step}"
+
+
+def _unmet(report: Report) -> Iterator[Line]:
+    for verdict in report.backends:
+        if report.required.get(verdict.name) is False:
+            yield ((f"Required and not ready: {verdict.name} is {verdict.status}.", "bold red"),)
 
 
 def _recommendation(report: Report) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from attn_doctor.knowledge.versions import major, major_minor, numbers, public
+from attn_doctor.knowledge.versions import digits, major, major_minor, numbers, public
 from attn_doctor.wheels.catalogue import (
     Wheel,
     cuda_version,
@@ -234,7 +234,7 @@ def _rebuild(wheel: Wheel) -> int:
     """The later of two builds that differ only there first: `+cu128torch2.8.0.post3` before `.post2`."""
     local = wheel.filename.partition("+")[2].partition("-")[0]
     number = local.rpartition(".post")[2]
-    return -int(number) if ".post" in local and number.isdigit() else 0
+    return -int(number) if ".post" in local and digits(number) else 0
 
 
 def _one_per_file(ranked: list[Wheel]) -> list[Wheel]:

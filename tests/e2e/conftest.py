@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from support import clean_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TORCH = "2.13.0+cpu"
@@ -50,10 +52,31 @@ def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process at a time; the workers of a parallel run share what is expensive."""
+    import fcntl  # not on Windows, where these tests are skipped
+
+    with (folder / "torch.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def torch_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment into which pip has installed a CPU build of torch."""
-    folder = make_venv(tmp_path_factory.mktemp("torch") / "venv")
+    """A virtual environment into which pip has installed a CPU build of torch; one for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / "torch-venv", shared / "torch-venv.done"
+    with alone(shared):
+        if not done.exists():
+            install_torch(folder)
+            done.touch()
+    return folder
+
+
+def install_torch(folder: Path) -> None:
+    make_venv(folder, "--clear")
     command = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"torch=={TORCH}"]
     done = subprocess.run(
         [*map(str, command)], env=clean_environment(), capture_output=True, text=True, timeout=900, check=False
@@ -61,4 +84,3 @@ def torch_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "No matching distribution" in done.stderr or "Could not find a version" in done.stderr:
         pytest.skip(f"pip finds no torch {TORCH} here")
     assert done.returncode == 0, done.stderr
-    return folder

@@ -28,7 +28,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX"
 
 OURS = ".".join(map(str, sys.version_info[:3]))
 MINOR = "{}.{}".format(*sys.version_info)
-needs_torch = pytest.mark.xdist_group("torch")  # so that it is installed once
 
 
 def readings(ran: Ran) -> Any:
@@ -141,7 +140,7 @@ def test_a_path_with_a_space_and_letters_of_other_alphabets(cli: Cli, tmp_path: 
     assert (found["prefix"], found["version"]) == (str(folder), OURS)
 
 
-@pytest.mark.parametrize("env", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "LANG": None}])
+@pytest.mark.parametrize("env", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "LANG": None}])
 def test_such_a_path_survives_a_terminal_without_those_letters(cli: Cli, tmp_path: Path, env: dict[str, str]) -> None:
     folder = make_venv(tmp_path / "Übung", "--without-pip")
     ran = cli("facts", "--venv", folder, env=env)
@@ -266,6 +265,11 @@ NO_PYTHON: dict[str, tuple[str, Callable[[Path], Path], str]] = {
 }
 
 
+def unfolded(text: str) -> str:
+    """A message without its white space: where it is folded is for another test."""
+    return "".join(text.split())
+
+
 @pytest.mark.parametrize("command", ["facts", "check"])
 @pytest.mark.parametrize(("option", "make", "words"), NO_PYTHON.values(), ids=NO_PYTHON)
 def test_what_is_no_environment_is_one_sentence(
@@ -274,18 +278,26 @@ def test_what_is_no_environment_is_one_sentence(
     path = make(tmp_path)
     ran = cli(command, option, path)
     assert (ran.code, ran.out) == (2, ""), ran
-    first, *hints = ran.err.strip().splitlines()
-    assert first.startswith(f"attn-doctor: {option}: ")
-    assert str(path) in first
-    assert words in first
-    assert len(hints) <= 1
-    assert "Traceback" not in ran.err
+    said = unfolded(ran.err)
+    assert said.startswith(f"attn-doctor:{option}:")
+    assert unfolded(str(path)) in said
+    assert unfolded(words) in said
+    assert "Traceback" not in said
+    hints = [line for line in ran.err.splitlines() if line.startswith("  ")]
+    assert len(ran.err) < 400 + len(str(path)), "one sentence and a hint"
+    assert len(hints) <= 2
 
 
 def test_a_virtual_env_that_is_no_environment_is_named(cli: Cli, tmp_path: Path) -> None:
     ran = cli("facts", env={"VIRTUAL_ENV": str(tmp_path)})
     assert ran.code == 2
-    assert ran.err.startswith(f"attn-doctor: $VIRTUAL_ENV: {tmp_path} ")
+    assert unfolded(ran.err).startswith(f"attn-doctor:$VIRTUAL_ENV:{tmp_path}is")
+
+
+def test_no_path_is_folded_at_a_hyphen(cli: Cli, tmp_path: Path) -> None:
+    """A path that is broken over two lines can be neither copied nor searched for."""
+    path = tmp_path / ("a-long-name-with-hyphens" * 5)
+    assert str(path) in cli("facts", "--venv", path).err
 
 
 def test_python_and_venv_together(cli: Cli, venv: Path) -> None:
@@ -316,7 +328,6 @@ def torch_says(torch_venv: Path) -> Any:
     return json.loads(call(torch_venv / "bin" / "python", "-I", "-c", code, timeout_s=300).splitlines()[-1])
 
 
-@needs_torch
 def test_torch_is_read_as_it_describes_itself(cli: Cli, torch_venv: Path, torch_says: Any) -> None:
     reading = readings(cli("facts", "--venv", torch_venv))["torch"]
     found = reading["value"]
@@ -333,7 +344,6 @@ def requires_python(folder: Path) -> str:
     return asked(folder / "bin" / "python", code)
 
 
-@needs_torch
 def test_torch_is_among_the_packages_and_its_only_copy(cli: Cli, torch_venv: Path, torch_says: Any) -> None:
     found = readings(cli("facts", "--venv", torch_venv))
     package = found["packages"]["value"]["torch"]
@@ -342,7 +352,6 @@ def test_torch_is_among_the_packages_and_its_only_copy(cli: Cli, torch_venv: Pat
     assert found["leftovers"]["value"] == {"half_removed": [], "torch_copies": [os.path.dirname(torch_says[3])]}
 
 
-@needs_torch
 def test_a_check_of_a_cpu_torch_is_a_report(cli: Cli, torch_venv: Path) -> None:
     """F4."""
     ran = cli("check", "--format", "json", "--venv", torch_venv)
@@ -351,7 +360,16 @@ def test_a_check_of_a_cpu_torch_is_a_report(cli: Cli, torch_venv: Path) -> None:
     assert names["sdpa"] == names["eager"] == "ready"
 
 
-@needs_torch
+def our_packages() -> str:
+    """A PYTHONPATH by which another environment's interpreter finds attn-doctor and what it needs."""
+    import attn_doctor
+    import msgspec
+    import typer
+
+    modules = (attn_doctor, msgspec, typer)
+    return os.pathsep.join(sorted({str(Path(module.__file__).parents[1]) for module in modules if module.__file__}))
+
+
 def test_facts_never_import_torch(torch_venv: Path, tmp_path: Path) -> None:
     """Run in the very environment that has torch, where an import would succeed."""
     code = (
@@ -362,12 +380,7 @@ def test_facts_never_import_torch(torch_venv: Path, tmp_path: Path) -> None:
         "assert 'attn_doctor.machine.probes.torch' in sys.modules\n"
         "print(sorted(name for name in sys.modules if name.partition('.')[0] in ('torch', 'numpy', 'triton')))\n"
     )
-    import attn_doctor
-    import msgspec
-    import typer
-
-    ours = {str(Path(module.__file__).parents[1]) for module in (attn_doctor, msgspec, typer) if module.__file__}
-    env = clean_environment() | {"PYTHONPATH": os.pathsep.join(sorted(ours))}
+    env = clean_environment() | {"PYTHONPATH": our_packages()}
     done = subprocess.run(
         [str(torch_venv / "bin" / "python"), "-c", code, str(tmp_path / "report.json")],
         env=env,
@@ -435,3 +448,21 @@ def test_a_check_of_facts_is_the_check_of_the_machine(cli: Cli, venv: Path) -> N
     probed = cli("facts", "--venv", venv)
     report = cli("check", "--format", "json", "--facts", "-", input=probed.stdout)
     assert json.dumps(report.json()["facts"]) == json.dumps(probed.json())
+
+
+def test_run_from_a_uv_environment_it_knows_that_there_is_no_pip_of_venv(uv_venv: Path, tmp_path: Path) -> None:
+    """The same kind as when the environment is named: a plan for it must not count on pip."""
+    code = "from attn_doctor.cli import main; main(['facts'])"
+    env = clean_environment() | {"PYTHONPATH": our_packages()}
+    done = subprocess.run(
+        [str(uv_venv / "bin" / "python"), "-c", code],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["readings"]["python"]["value"]
+    assert (found["prefix"], found["kind"], found["own"]) == (str(uv_venv), "uv", True)

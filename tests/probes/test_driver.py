@@ -111,7 +111,7 @@ def test_nvidia_smi_answers_where_nvml_does_not() -> None:
 
 
 def test_nvidia_smi_is_not_made_to_hang_after_nvml() -> None:
-    host = machine(PROPRIETARY, Failed("no answer within 10 s"), said("NVIDIA L4, 8.9, 23034, 535.183.01\n"))
+    host = machine(PROPRIETARY, Failed("no answer within 10 s", timed_out=True), said("NVIDIA L4, 8.9, 23034, 535.183.01\n"))
     reading = ask(PROBE, host)
     assert isinstance(reading, Unknown)
     assert "no answer within 10 s" in reading.reason
@@ -142,7 +142,7 @@ def test_no_driver_loaded_is_absent(error: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("child", "reason"),
     [
-        (Failed("no answer within 10 s"), "NVML: no answer within 10 s"),
+        (Failed("no answer within 10 s", timed_out=True), "NVML: no answer within 10 s"),
         (said("", -11), "NVML crashed (signal 11)"),
         (said("", 1, "Traceback (most recent call last):\n"), "NVML: not understood: 'Traceback"),
         (said("ATTN_DOCTOR_NVML {\n"), "NVML: not understood"),

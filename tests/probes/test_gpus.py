@@ -204,7 +204,7 @@ def test_nvidia_smi_that_fails_says_nothing_and_the_bus_is_read(smi: object) -> 
 @pytest.mark.parametrize(
     ("child", "reason"),
     [
-        (Failed("no answer within 1 s"), "NVML: no answer within 1 s"),
+        (Failed("no answer within 1 s", timed_out=True), "NVML: no answer within 1 s"),
         (said("", -11), "NVML crashed (signal 11)"),
         (
             nvml(error={"code": 18, "name": "NVML_ERROR_LIB_RM_VERSION_MISMATCH", "text": "mismatch"}, driver=None),

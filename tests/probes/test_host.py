@@ -122,7 +122,7 @@ def test_a_command_that_is_not_there() -> None:
 def test_a_command_that_takes_too_long_is_ended() -> None:
     host = LiveHost()
     began = time.monotonic()
-    assert run(host, [sys.executable, "-c", "import time; time.sleep(60)"], 0.3) == Failed("no answer within 0.3 s")
+    assert run(host, [sys.executable, "-c", "import time; time.sleep(60)"], 0.3) == Failed("no answer within 0.3 s", timed_out=True)
     assert time.monotonic() - began < 30
 
 

@@ -137,15 +137,15 @@ def test_other_systems_are_asked_otherwise() -> None:
         ("1.5TiB", 1536 * GIB),
         ("16GB", 16 * 10**9),
         ("16g", 16 * GIB),
-        ("4096", 4096),
-        ("0", 0),
+        ("4096B", 4096),
+        ("0GiB", 0),
     ],
 )
 def test_parse_size(text: str, expected: int) -> None:
     assert parse_size(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "GiB", "-1GiB", "nanGiB", "infGiB", "16XiB", "16 GiB or so", "9999999TiB", "1e400"])
+@pytest.mark.parametrize("text", ["", "16", "GiB", "１６GiB", "-1GiB", "nanGiB", "infGiB", "16XiB", "16 GiB or so", "9999999TiB", "1e400"])
 def test_parse_size_refuses(text: str) -> None:
     with pytest.raises(ValueError):
         parse_size(text)

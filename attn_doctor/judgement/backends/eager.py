@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.judgement import conditions, torch_choice
+from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.knowledge.attention import demands
 
@@ -31,9 +31,7 @@ def torch_runs(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
         else:
             yield Obstacle("installable", "torch is not installed in the target")
     elif gpu and machine.device == "cuda" and machine.lacks_code(gpu):
-        move = torch_choice.best(machine)
-        said = f"torch {machine.torch.version} has no code for this GPU"
-        yield Obstacle("installable", f"{said}; {torch_choice.label(move)} has") if move else Obstacle("blocked", said)
+        yield from conditions.torch(machine, gpu, by_package=False)
 
 
 def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:

@@ -33,8 +33,6 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
     row = demands("flash_attention_3")
     yield from conditions.nvidia_gpu(machine, gpu, row)
     yield from conditions.needs(need, row, gpu, None)
-    if need.has("backward") and need.dtype == "fp8":
-        yield Obstacle("unsupported", "has fp8 in the forward pass only")
     yield from conditions.driver(machine)
     yield from conditions.torch(machine, gpu)
     yield from before_hopper(gpu)

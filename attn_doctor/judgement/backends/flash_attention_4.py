@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 PACKAGE = "flash-attn-4"
 BACKWARD_MAJOR = 9
-NOT_DETERMINISTIC_MAJOR = 12
-FP8_MAJOR = 10
 
 
 def installed(machine: Machine) -> Package | None:
@@ -35,8 +33,6 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
     row = demands("flash_attention_4")
     yield from conditions.nvidia_gpu(machine, gpu, row)
     yield from conditions.needs(need, row, gpu, None)
-    if gpu and gpu.compute_capability:
-        yield from by_generation(capability(gpu.compute_capability)[0], need)
     yield from conditions.driver(machine)
     yield from conditions.torch(machine, gpu)
 
@@ -50,16 +46,6 @@ def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
             yield Obstacle("installable", f"{found[0].version}, a pre-release: it has no other")
         else:
             yield Obstacle("blocked", "no release for this Python and system")
-
-
-def by_generation(gpu_major: int, need: Need) -> Iterator[Obstacle]:
-    """What it does on one generation of GPUs and not on another."""
-    if need.has("backward") and gpu_major < BACKWARD_MAJOR:
-        yield Obstacle("unsupported", "is forward only on 8.x")
-    if need.has("deterministic") and gpu_major == NOT_DETERMINISTIC_MAJOR:
-        yield Obstacle("unsupported", "is not deterministic on 12.x")
-    if need.dtype == "fp8" and gpu_major > FP8_MAJOR:
-        yield Obstacle("unsupported", "has fp8 on 10.x only")
 
 
 def remarks(machine: Machine, gpu: Gpu | None, _need: Need) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends.eager import torch_runs, torch_version, where
 from attn_doctor.judgement.backends.triton import compiler_chain
-from attn_doctor.knowledge import sdpa
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.versions import numbers, public
 
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
 
-FIRST_TORCH = "2.5"
 FIRST_TORCH_CPU = "2.6"
 
 
 def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
     row = demands("flex_attention")
     yield from torch_runs(machine, gpu)
-    yield from new_enough(machine)
+    yield from conditions.new_enough(machine, row)
+    yield from on_the_cpu(machine)
     yield from conditions.needs(need, row, gpu if machine.device == "cuda" else None, None)
     if machine.device == "mps":
         yield Obstacle("blocked", "not established on Apple GPUs; sdpa runs there")
@@ -42,22 +41,16 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
         yield Obstacle("blocked", "torch.compile needs a C++ compiler, and there is none")
 
 
-def new_enough(machine: Machine) -> Iterator[Obstacle]:
-    """A torch that has it, on the device that is used."""
-    if machine.torch is None:
-        return
-    release = sdpa.release(machine.torch.version)
-    have = numbers(public(machine.torch.version))
-    if release is None or not release.flex:
-        yield Obstacle("installable", f"needs torch {FIRST_TORCH}; {machine.torch.version} is installed")
-    elif machine.device == "cpu" and have < numbers(FIRST_TORCH_CPU):
+def on_the_cpu(machine: Machine) -> Iterator[Obstacle]:
+    """The CPU came one release after the GPU."""
+    if machine.torch and machine.device == "cpu" and numbers(public(machine.torch.version)) < numbers(FIRST_TORCH_CPU):
         yield Obstacle("installable", f"needs torch {FIRST_TORCH_CPU} on the CPU; {machine.torch.version} is installed")
 
 
 def remarks(machine: Machine, _gpu: Gpu | None, need: Need) -> tuple[str, ...]:
     place = where(machine)
     forward = "; forward only there" if machine.device == "cpu" and need.has("backward") else ""
-    return (place + forward,) if place else ()
+    return (place + forward if place else "compiled on first use",)
 
 
 BACKEND = Backend("flex_attention", "FlexAttention", obstacles, torch_version, remarks=remarks)

@@ -17,31 +17,29 @@ from attn_doctor.judgement.report import KernelVerdict
 from attn_doctor.knowledge import sdpa as table
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
-from attn_doctor.knowledge.versions import numbers, public
+from attn_doctor.knowledge.versions import numbers
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
 
-FIRST_TORCH = "2.0"
-
 
 def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
     yield from torch_runs(machine, gpu)
-    if machine.torch and numbers(public(machine.torch.version)) < numbers(FIRST_TORCH):
-        yield Obstacle("installable", f"needs torch {FIRST_TORCH}; {machine.torch.version} is installed")
-    yield from conditions.needs(need, demands("sdpa"), gpu, None)
+    row = demands("sdpa")
+    yield from conditions.new_enough(machine, row)
+    yield from conditions.needs(need, row, gpu, machine.torch.version if machine.torch else None)
 
 
 def refusal(  # noqa: PLR0911 - one reason a line
-    kernel: str, release: table.Release, on: str, need: Need
+    kernel: str, torch: str, on: str, need: Need
 ) -> str | None:
     """Why a fused kernel does not take what is needed on that capability; None where it does."""
     if kernel == "math":
         return None
     limits = table.table().limits[kernel]
-    span: table.Range | None = getattr(release, kernel)
+    span: table.Range | None = getattr(table.release(torch), kernel)
     if span is None:
         return "this torch has none"
     if not table.within(span, on):
@@ -52,6 +50,9 @@ def refusal(  # noqa: PLR0911 - one reason a line
         return "takes bf16 from compute capability 8.0"
     if need.head_dim and limits.head_dim_max and need.head_dim > limits.head_dim_max:
         return f"head dimensions up to {limits.head_dim_max}"
+    backward = need.head_dim if kernel == "flash" and need.has("backward") else None
+    if backward and table.refused_backward(torch, on, backward, need.has("dropout")):
+        return f"refuses head dimension {backward} backward on {on}"
     masked = next((feature for feature in ("mask", "alibi", "sliding_window") if need.has(feature)), None)
     if masked and not limits.mask:
         return f"takes no {'mask' if masked == 'mask' else masked.replace('_', ' ') + ' (it is a mask here)'}"
@@ -81,16 +82,18 @@ def kernels(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[KernelVerdic
     """Every kernel on this GPU, in the dispatcher's order; the first usable one is chosen."""
     torch = machine.torch
     release = table.release(torch.version) if torch else None
-    if not gpu or not gpu.compute_capability or machine.device != "cuda" or release is None or machine.lacks_code(gpu):
+    if torch is None or release is None or gpu is None or machine.device != "cuda" or machine.lacks_code(gpu):
+        return ()
+    if gpu.compute_capability is None:
         return ()
     on = gpu.compute_capability
     order = ("flash", "mem_efficient", "math", "cudnn")
     if cudnn_first(machine, on):
         order = ("cudnn", "flash", "mem_efficient", "math")
-    refusals = {kernel: refusal(kernel, release, on, need) for kernel in order}
+    refusals = {kernel: refusal(kernel, torch.version, on, need) for kernel in order}
     if machine.os == "windows" and refusals["flash"] is None:
         # Windows builds came with and without it: no table can say, only torch itself
-        refusals["flash"] = "Windows builds may lack it; attn-doctor verify sdpa asks torch"
+        refusals["flash"] = "Windows builds may lack it: ask torch.backends.cuda.is_flash_attention_available()"
     chosen = next(kernel for kernel in order if refusals[kernel] is None)
     return tuple(
         KernelVerdict(gpu.name, kernel, refusals[kernel] is None, kernel == chosen, refusals[kernel])

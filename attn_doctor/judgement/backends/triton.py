@@ -48,7 +48,7 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
     yield from conditions.nvidia_gpu(machine, gpu, row)
     yield from conditions.needs(need, row, gpu, None)
     yield from conditions.driver(machine)
-    yield from conditions.torch(machine, gpu)
+    yield from conditions.torch(machine, gpu, by_package=False)
     yield from compiler_chain(machine)
 
 

@@ -6,7 +6,7 @@ be installed. If torch is installed somewhere else, name that environment with `
 
 from __future__ import annotations
 
-from attn_doctor.judgement import commands, torch_choice
+from attn_doctor.judgement import commands
 from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.judgement.view import Machine
 from attn_doctor.machine.probes.python import Python
@@ -16,13 +16,15 @@ from attn_doctor.machine.probes.torch import TorchDist
 def check(machine: Machine, python: Python, torch: TorchDist | None) -> Problem | None:
     if torch is not None:
         return None
-    move = torch_choice.best(machine) if machine.nvidia else None
     said = f"{python.prefix or 'The target'} has no torch."
+    command = commands.any_torch(machine)
+    fix = [command] if command else []
+    if command is None:
+        said += " There is no torch wheel for musl: it takes a glibc system or container."
     if python.own:
-        said += " It is the environment that attn-doctor runs in; name another with --venv DIR."
-    return Problem(
-        said, fix=(commands.install_torch(machine, move) if move else f"{commands.installer(machine)} torch",)
-    )
+        said += " It is the environment that attn-doctor runs in; name the one your model runs in."
+        fix.insert(0, "attn-doctor check --venv DIR")
+    return Problem(said, tuple(fix))
 
 
 RULE = Rule("AD105", "torch-not-installed", "warning", "torch is not installed in the target", check)

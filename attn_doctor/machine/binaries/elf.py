@@ -363,7 +363,7 @@ class Elf:
         """The versions that it needs of each library (.gnu.version_r): {'libc.so.6': ('GLIBC_2.14', ...)}."""
         place = self._versions(_DT_VERNEED, _DT_VERNEEDNUM)
         found: dict[str, tuple[str, ...]] = {}
-        for offset in place and self._linked(*place, _VERNEED, 4) or ():
+        for offset in (place and self._linked(*place, _VERNEED, 4)) or ():
             _, count, file, first, _ = self._at(_VERNEED, offset, "a required version")
             rows = [self._at(_VERNAUX, at, "a version") for at in self._linked(offset + first, count, _VERNAUX, 4)]
             names = [self._text(*self._strings, row[3]) for row in rows if not row[1] & _VER_FLG_WEAK]
@@ -376,7 +376,7 @@ class Elf:
         """The versions that it offers (.gnu.version_d)."""
         place = self._versions(_DT_VERDEF, _DT_VERDEFNUM)
         found: list[str] = []
-        for offset in place and self._linked(*place, _VERDEF, 6) or ():
+        for offset in (place and self._linked(*place, _VERDEF, 6)) or ():
             row = self._at(_VERDEF, offset, "a version")
             found.append(self._text(*self._strings, self._at(_VERDAUX, offset + row[5], "a version")[0]))
         return tuple(found)

@@ -11,6 +11,7 @@ import sys
 
 import msgspec
 
+from attn_doctor.knowledge.versions import digits
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run, which
 from attn_doctor.machine.probe import TIMEOUT_S
 
@@ -180,7 +181,7 @@ def parse_smi(text: str) -> list[SmiGpu]:
         match fields:
             case [name, capability, mebibytes, driver] if name and driver[:1].isdigit():
                 known = capability if capability.replace(".", "").isdigit() else None
-                found.append(SmiGpu(name, known, int(mebibytes) << 20 if mebibytes.isdigit() else None, driver))
+                found.append(SmiGpu(name, known, int(mebibytes) << 20 if digits(mebibytes) else None, driver))
     return found
 
 

@@ -72,4 +72,7 @@ def _gcc(edit: Edit, _key: str, value: str) -> None:
     edit.readings["compiler"] = Known(Compiler("gcc", value, "g++"), source="what-if")
 
 
-PROBE = Probe("compiler", Compiler, read, begin, what_if=(WhatIf("gcc", "a version such as 12.2, or none", _gcc),))
+PLAIN = Compiler("gcc", "12.2", "g++")
+PROBE = Probe(
+    "compiler", Compiler, read, begin, plain=PLAIN, what_if=(WhatIf("gcc", "a version such as 12.2, or none", _gcc),)
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from attn_doctor.knowledge.versions import digits
 from attn_doctor.machine.facts import Known, Reading
 from attn_doctor.machine.host import Host
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
@@ -21,7 +22,7 @@ class Cpu(msgspec.Struct, frozen=True):
 
 def parse_quota(quota: str, period: str) -> int | None:
     """Cores a quota allows, rounded up; None for 'max', -1 or nonsense."""
-    if not quota.isdigit() or not period.isdigit() or int(period) == 0 or int(quota) == 0:
+    if not digits(quota) or not digits(period) or int(period) == 0 or int(quota) == 0:
         return None
     return -(-int(quota) // int(period))
 
@@ -38,9 +39,9 @@ def read(host: Host, _target: Target) -> Reading[Cpu]:
 
 
 def _cores(edit: Edit, _key: str, value: str) -> None:
-    if not value.isdigit() or not 0 < int(value) < 1 << 20:
+    if not digits(value) or not 0 < int(value) < 1 << 20:
         raise ValueError
     edit.readings["cpu"] = Known(Cpu(int(value)), source="what-if")
 
 
-PROBE = Probe("cpu", Cpu, read, what_if=(WhatIf("cores", "a number of cores", _cores),))
+PROBE = Probe("cpu", Cpu, read, plain=Cpu(8), what_if=(WhatIf("cores", "a number of cores", _cores),))

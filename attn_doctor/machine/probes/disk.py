@@ -7,7 +7,7 @@ import msgspec
 from attn_doctor.machine.facts import Known, Reading, Unknown
 from attn_doctor.machine.host import Host, join
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
-from attn_doctor.machine.probes.memory import parse_size, rounded
+from attn_doctor.machine.probes.memory import GIB, parse_size, rounded
 from attn_doctor.machine.target import Target
 
 
@@ -62,4 +62,5 @@ def _disk(edit: Edit, _key: str, value: str) -> None:
     edit.readings["disk"] = Known(Disk(changed), source="what-if")
 
 
-PROBE = Probe("disk", Disk, read, what_if=(WhatIf("disk", "a size such as 100GiB", _disk),))
+PLAIN = Disk((Place("target", "/", 100 * GIB),))
+PROBE = Probe("disk", Disk, read, plain=PLAIN, what_if=(WhatIf("disk", "a size such as 100GiB", _disk),))

@@ -32,4 +32,4 @@ def read(host: Host, _target: Target) -> Reading[dict[str, str]]:
     return Known({name: value for name, value in values if value is not None}, source="the environment")
 
 
-PROBE = Probe("environment", dict[str, str], read)
+PROBE = Probe("environment", dict[str, str], read, plain={})

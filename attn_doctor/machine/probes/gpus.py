@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 import msgspec
 
 from attn_doctor.knowledge import cuda
 from attn_doctor.knowledge import gpus as products
+from attn_doctor.knowledge.versions import digits
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run
 from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
@@ -28,13 +30,16 @@ class Mig(msgspec.Struct, frozen=True):
     memory_bytes: tuple[int, ...] = ()
 
 
+Capability = Annotated[str, msgspec.Meta(pattern=r"^\d{1,2}\.\d$")]
+
+
 class Gpu(msgspec.Struct, frozen=True):
     """One GPU. None where nothing and nobody says it."""
 
     index: int
     name: str
     vendor: str  # nvidia, amd, apple, intel
-    compute_capability: str | None = None  # NVIDIA
+    compute_capability: Capability | None = None  # NVIDIA
     memory_bytes: int | None = None
     gfx: str | None = None  # AMD
     mig: Mig | None = None  # None: not partitioned
@@ -179,6 +184,11 @@ def _set_gpu(edit: Edit, _key: str, value: str) -> None:
     if vendor is None:
         near = products.nearest(value)
         raise ValueError("a product name of the table" + (f": {', '.join(near)}" if near else ""))
+    if product is None and vendor == "nvidia" and "cc" not in _of_this_gpu(edit.ahead):
+        near = products.nearest(value)
+        raise ValueError(
+            "a product name of the table, or a cc=X.Y behind it" + (f"; near: {', '.join(near)}" if near else "")
+        )
     gpu = Gpu(0, value if product is None else product.name, vendor)
     if product:
         gpu = msgspec.structs.replace(
@@ -191,6 +201,11 @@ def _set_gpu(edit: Edit, _key: str, value: str) -> None:
         edit.readings["driver"] = Known(imagined(edit, newest), source="what-if")
 
 
+def _of_this_gpu(ahead: list[str]) -> list[str]:
+    """The keys that speak of the GPU just named: those before the next one."""
+    return ahead[: ahead.index("gpu")] if "gpu" in ahead else ahead
+
+
 def _last(edit: Edit) -> tuple[list[Gpu], Gpu]:
     listed = _listed(edit)
     if not listed:
@@ -199,7 +214,7 @@ def _last(edit: Edit) -> tuple[list[Gpu], Gpu]:
 
 
 def _count(edit: Edit, _key: str, value: str) -> None:
-    if not value.isdigit() or not 0 < int(value) <= MOST_GPUS:
+    if not digits(value) or not 0 < int(value) <= MOST_GPUS:
         raise ValueError
     before, last = _last(edit)
     # of a machine with eight like it, all eight are meant

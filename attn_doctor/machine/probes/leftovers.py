@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from attn_doctor.knowledge.tables import load
 from attn_doctor.machine.facts import Known, Reading
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.probe import Probe
-from attn_doctor.machine.target import Target
+from attn_doctor.machine.probes.packages import WatchedPackages, parse_version
+from attn_doctor.machine.target import Target, normalise
+
+CLAIMS = (".dist-info", ".egg", ".egg-info", ".egg-link")
 
 
 class Leftovers(msgspec.Struct, frozen=True):
@@ -15,12 +19,17 @@ class Leftovers(msgspec.Struct, frozen=True):
 
     half_removed: tuple[str, ...] = ()
     torch_copies: tuple[str, ...] = ()
+    torch_versions: tuple[str | None, ...] = ()  # of the copies, where there are several; None: it does not say
+    rivals: tuple[str, ...] = ()  # metadata and eggs of one compiled package, where several claim to be it
+    eggs_first: bool = False  # easy-install.pth puts eggs before the packages of the folder
 
 
 def user_site(host: Host, target: Target) -> str | None:
-    """The per-user folder of packages that this target sees; a virtual environment sees none."""
+    """The per-user folder of packages that this target sees; a virtual environment of its own sees none."""
     home = host.env("HOME")
-    if host.system()[0] == "windows" or not home or (target.kind != "system" and not target.system_site):
+    if host.system()[0] == "windows" or not home or host.env("PYTHONNOUSERSITE"):
+        return None
+    if target.kind not in ("system", "conda") and not target.system_site:
         return None
     minor = ".".join(target.version.split(".")[:2])
     return join(host.env("PYTHONUSERBASE") or join(home, ".local"), f"lib/python{minor}/site-packages")
@@ -30,11 +39,60 @@ def read(host: Host, target: Target) -> Reading[Leftovers]:
     half_removed = [
         join(site, entry) for site in target.site_packages for entry in host.list_dir(site) if entry.startswith("~")
     ]
-    python_path = [entry for entry in (host.env("PYTHONPATH") or "").split(":") if entry]
-    user = user_site(host, target)
-    sites = [*python_path, *([user] if user else []), *target.site_packages]
-    copies = [join(site, "torch") for site in dict.fromkeys(sites) if _has_torch(host, site)]
-    return Known(Leftovers(tuple(half_removed), tuple(copies)), source=", ".join(target.site_packages))
+    copies = _torch_copies(host, target)
+    rivals = _rivals(host, target)
+    eggs = any(path.endswith((".egg", ".egg-link")) for path in rivals)
+    found = Leftovers(
+        tuple(half_removed),
+        tuple(copies),
+        tuple(_version(host, copy) for copy in copies) if len(copies) > 1 else (),
+        tuple(rivals),
+        eggs and any(_puts_eggs_first(host, site) for site in target.site_packages),
+    )
+    return Known(found, source=", ".join(target.site_packages))
+
+
+def _torch_copies(host: Host, target: Target) -> list[str]:
+    separator = ";" if host.system()[0] == "windows" else ":"
+    python_path = [entry for entry in (host.env("PYTHONPATH") or "").split(separator) if entry]
+    user = [site for site in (user_site(host, target),) if site]
+    # a virtual environment that sees the system's packages has its own before those of the user
+    own = target.site_packages[:1] if target.system_site else ()
+    sites = dict.fromkeys([*python_path, *own, *user, *target.site_packages])
+    copies = [join(site, "torch") for site in sites if _has_torch(host, site)]
+    if len(copies) < 2:  # noqa: PLR2004
+        return copies
+    by_place = {host.real_path(copy): copy for copy in reversed(copies)}
+    return [copy for copy in copies if copy in by_place.values()]
+
+
+def _version(host: Host, copy: str) -> str | None:
+    try:
+        return parse_version(host.read_text(join(copy, "version.py")) or "")
+    except CannotLook:
+        return None
+
+
+def _rivals(host: Host, target: Target) -> list[str]:
+    """Everything in one folder that claims to be the same compiled package; torch itself is the torch probe's."""
+    rows = load("packages_watched", WatchedPackages).rows
+    names = {row.name for row in rows if row.built and row.name != "torch"}
+    found: list[str] = []
+    for site in target.site_packages:
+        by_name: dict[str, list[str]] = {}
+        for entry in host.list_dir(site):
+            if entry.endswith(CLAIMS):
+                name = normalise(entry[: entry.rindex(".")].partition("-")[0])
+                by_name.setdefault(name, []).append(join(site, entry))
+        found += [path for name in sorted(names & by_name.keys()) if len(by_name[name]) > 1 for path in by_name[name]]
+    return found
+
+
+def _puts_eggs_first(host: Host, site: str) -> bool:
+    try:
+        return "__egginsert" in (host.read_text(join(site, "easy-install.pth")) or "")
+    except CannotLook:
+        return False
 
 
 def _has_torch(host: Host, site: str) -> bool:
@@ -44,4 +102,4 @@ def _has_torch(host: Host, site: str) -> bool:
         return False
 
 
-PROBE = Probe("leftovers", Leftovers, read)
+PROBE = Probe("leftovers", Leftovers, read, plain=Leftovers())

@@ -53,4 +53,6 @@ def _set(edit: Edit, _key: str, value: str) -> None:
     edit.readings["libc"] = Known(Libc(family, version), source="what-if")
 
 
-PROBE = Probe("libc", Libc, read, what_if=(WhatIf("libc", "glibc-2.35 or musl-1.2", _set),))
+PROBE = Probe(
+    "libc", Libc, read, plain=Libc("glibc", "2.35"), what_if=(WhatIf("libc", "glibc-2.35 or musl-1.2", _set),)
+)

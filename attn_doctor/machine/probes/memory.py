@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from attn_doctor.knowledge.versions import digits
 from attn_doctor.machine.facts import Known, Reading, Unknown
 from attn_doctor.machine.host import Host
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
@@ -30,7 +31,7 @@ def parse_meminfo(text: str) -> tuple[int, int] | None:
     for line in text.splitlines():
         key, _, rest = line.partition(":")
         number = rest.split()
-        if number and number[0].isdigit():
+        if number and digits(number[0]):
             values[key] = int(number[0]) * 1024
     if "MemTotal" not in values:
         return None
@@ -67,9 +68,9 @@ def cgroup_limit(host: Host) -> tuple[int, int] | None:
     found = []
     for folder in folders:
         limit = (host.read_text(f"{folder}/{limit_file}") or "").strip()
-        if limit.isdigit() and int(limit) < NO_LIMIT:
+        if digits(limit) and int(limit) < NO_LIMIT:
             used = (host.read_text(f"{folder}/{use_file}") or "").strip()
-            found.append((int(limit), int(used) if used.isdigit() else 0))
+            found.append((int(limit), int(used) if digits(used) else 0))
     return min(found, default=None)
 
 
@@ -88,16 +89,23 @@ def read(host: Host, _target: Target) -> Reading[Memory]:
     return Known(Memory(total, rounded(max(0, min(available, limit - used))), limit), source=f"{MEMINFO}, cgroup")
 
 
+UNITS = {
+    "kib": 1 << 10, "mib": 1 << 20, "gib": GIB, "tib": 1 << 40,
+    "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+    "k": 1 << 10, "m": 1 << 20, "g": GIB, "t": 1 << 40,
+}  # fmt: skip
+
+
 def parse_size(value: str) -> int:
-    """'16GiB', '512MiB', '1.5TiB', '16GB' or plain bytes -> bytes; ValueError otherwise."""
+    """'16GiB', '512MiB', '1.5TiB', '16GB', '16G' -> bytes; ValueError for anything else, also for a bare number."""
     text = value.strip().lower()
-    units = {"kib": 1 << 10, "mib": 1 << 20, "gib": GIB, "tib": 1 << 40, "kb": 10**3, "mb": 10**6, "gb": 10**9}
-    units |= {"tb": 10**12, "k": 1 << 10, "m": 1 << 20, "g": GIB, "t": 1 << 40, "b": 1}
-    unit = next((name for name in units if text.endswith(name)), "")
+    unit = next((name for name in UNITS if text.endswith(name)), None)
+    if unit is None or not text.isascii():
+        raise ValueError
     number = float(text.removesuffix(unit))
-    if not 0 <= number < 2**60 / units.get(unit, 1):
-        raise ValueError(value)
-    return int(number * units.get(unit, 1))
+    if not 0 <= number < NO_LIMIT / UNITS[unit]:
+        raise ValueError
+    return int(number * UNITS[unit])
 
 
 def _ram(edit: Edit, _key: str, value: str) -> None:
@@ -107,4 +115,6 @@ def _ram(edit: Edit, _key: str, value: str) -> None:
     edit.readings["memory"] = Known(Memory(size, size), source="what-if")
 
 
-PROBE = Probe("memory", Memory, read, what_if=(WhatIf("ram", "a size such as 16GiB", _ram),))
+PROBE = Probe(
+    "memory", Memory, read, plain=Memory(32 * GIB, 32 * GIB), what_if=(WhatIf("ram", "a size such as 16GiB", _ram),)
+)

@@ -33,4 +33,4 @@ def _set(edit: Edit, _key: str, value: str) -> None:
     edit.readings["ninja"] = Known(Ninja("ninja"), source="what-if") if there else Absent(("what-if",))
 
 
-PROBE = Probe("ninja", Ninja, read, what_if=(WhatIf("ninja", "true or false", _set),))
+PROBE = Probe("ninja", Ninja, read, plain=Ninja("ninja"), what_if=(WhatIf("ninja", "true or false", _set),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import msgspec
 
@@ -12,6 +13,11 @@ from attn_doctor.machine.facts import Known, Reading
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
 from attn_doctor.machine.target import Distribution, Target, distributions, normalise
+
+NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+# their build stands in a version.py, and not in the name of the files that PyPI holds
+COMPANIONS = ("torchaudio", "torchvision")
 
 
 class WatchedPackage(msgspec.Struct, frozen=True):
@@ -38,6 +44,30 @@ class Package(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()  # of the wheel: cp311-cp311-linux_x86_64
     origin: str | None = None  # the file or repository it was installed from, without credentials
     location: str | None = None
+    requires: dict[str, str] | None = None  # what its metadata demands of watched packages; None: not read
+
+
+def parse_requires(metadata: str, watched: Collection[str]) -> dict[str, str]:
+    """{'torch': '==2.8.0'} from the header of a METADATA file; demands of extras are nobody's."""
+    found: dict[str, str] = {}
+    unclear: set[str] = set()
+    for line in metadata.partition("\n\n")[0].splitlines():
+        if not line.startswith("Requires-Dist:"):
+            continue
+        demand, _, marker = line[len("Requires-Dist:") :].partition(";")
+        length = len(demand) - len(demand.lstrip().lstrip(NAME_CHARACTERS))
+        name, rest = normalise(demand[:length].strip()), demand[length:].strip()
+        if name in watched and "extra" not in marker:
+            specifier = (rest.partition("]")[2] if rest.startswith("[") else rest).strip(" ()").replace(" ", "")
+            if found.setdefault(name, specifier) != specifier:
+                unclear.add(name)  # by Python or platform: not read here
+    return {name: found[name] for name in sorted(found) if name not in unclear}
+
+
+def parse_version(text: str) -> str | None:
+    """The __version__ of a version.py."""
+    line = next((line for line in text.splitlines() if line.startswith("__version__")), "")
+    return line.partition("=")[2].strip().strip("'\"") or None
 
 
 def parse_wheel_tags(text: str) -> tuple[str, ...]:
@@ -70,22 +100,36 @@ def build_of_file(url: str) -> str | None:
 def read(host: Host, target: Target) -> Reading[dict[str, Package]]:
     installed = distributions(host, target)
     rows = load("packages_watched", WatchedPackages).rows
-    found = {row.name: _package(host, installed[row.name], row.built) for row in rows if row.name in installed}
+    watched = {row.name for row in rows}
+    found = {
+        row.name: _package(host, installed[row.name], watched if row.built else ())
+        for row in rows
+        if row.name in installed
+    }
     return Known(dict(sorted(found.items())), source=", ".join(target.site_packages))
 
 
-def _package(host: Host, found: Distribution, built: bool) -> Package:
-    if not built:
+def _package(host: Host, found: Distribution, watched: Collection[str]) -> Package:
+    """`watched` is empty for a package whose build does not matter."""
+    if not watched:
         return Package(found.version, location=found.site)
     origin = parse_direct_url(_text(host, found, "direct_url.json"))
     build = local(found.version) or (build_of_file(origin) if origin else None)
+    if build is None and found.name in COMPANIONS:
+        build = local(parse_version(_read(host, join(found.site, found.name, "version.py"))) or "")
     tags = parse_wheel_tags(_text(host, found, "WHEEL"))
-    return Package(found.version, build, tags, origin, found.site)
+    metadata = _text(host, found, "METADATA")
+    requires = parse_requires(metadata, watched) if metadata else None
+    return Package(found.version, build, tags, origin, found.site, requires)
 
 
 def _text(host: Host, found: Distribution, name: str) -> str:
+    return _read(host, join(found.metadata, name))
+
+
+def _read(host: Host, path: str) -> str:
     try:
-        return host.read_text(join(found.metadata, name)) or ""
+        return host.read_text(path) or ""
     except CannotLook:
         return ""  # one unreadable file must not hide that the package is there
 
@@ -127,6 +171,7 @@ PROBE = Probe(
     "packages",
     dict[str, Package],
     read,
+    plain={},
     what_if=(
         WhatIf("pkg.", "a version such as 2.8.3, or none", _pkg, rank=5),
         WhatIf("built.", "a build such as cu12torch2.7cxx11abiTRUE, of a package that is there", _built, rank=6),

@@ -59,4 +59,10 @@ def _python(edit: Edit, _key: str, value: str) -> None:
     edit.readings["python"] = Known(changed, source="what-if")
 
 
-PROBE = Probe("python", Python, read, what_if=(WhatIf("python", "a version such as 3.11 or 3.13t", _python),))
+PROBE = Probe(
+    "python",
+    Python,
+    read,
+    plain=Python("3.12"),
+    what_if=(WhatIf("python", "a version such as 3.11 or 3.13t", _python),),
+)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from attn_doctor.machine.facts import Known, Reading
-from attn_doctor.machine.host import CannotLook, Host
-from attn_doctor.machine.probe import Edit, Probe, WhatIf
+from attn_doctor.machine.host import CannotLook, Completed, Host, run
+from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
 from attn_doctor.machine.target import Target
 
 OS_RELEASE = "/etc/os-release"
 CGROUP = "/proc/1/cgroup"
+WSL_FOLDER = "/usr/lib/wsl/"
+DISTRIBUTION_LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
+DRIVER_DIGITS = 3  # of a driver's first number: 550
 OSES = ("linux", "windows", "macos")
 ARCHES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
@@ -24,6 +27,8 @@ class System(msgspec.Struct, frozen=True):
     distribution: str | None = None
     wsl: bool = False
     container: str | None = None  # docker, podman, kubernetes, lxc ...
+    translated: bool = False  # an x86_64 interpreter under Rosetta on Apple silicon
+    linux_libcuda: str | None = None  # in WSL: the libcuda of a Linux driver beside the one that Windows brings
 
 
 def parse_os_release(text: str) -> str | None:
@@ -53,10 +58,33 @@ def container(host: Host) -> str | None:
 def read(host: Host, _target: Target) -> Reading[System]:
     os, arch, release = host.system()
     if os != "linux":
-        return Known(System(os, arch, release), source="the interpreter")
+        return Known(System(os, arch, release, translated=_translated(host, os, arch)), source="the interpreter")
     distribution = parse_os_release(host.read_text(OS_RELEASE) or "")
     wsl = "microsoft" in release.lower()  # WSL1 says Microsoft, WSL2 microsoft-standard-WSL2
-    return Known(System(os, arch, release, distribution, wsl, container(host)), source=f"uname, {OS_RELEASE}")
+    inside = container(host)
+    # NVIDIA's container runtime puts libcuda among the distribution's libraries, in WSL as anywhere
+    libcuda = _linux_libcuda(host) if wsl and not inside else None
+    return Known(
+        System(os, arch, release, distribution, wsl, inside, linux_libcuda=libcuda), source=f"uname, {OS_RELEASE}"
+    )
+
+
+def _translated(host: Host, os: str, arch: str) -> bool:
+    """Whether Rosetta translates this very process; only an x86_64 one can be."""
+    if (os, arch) != ("macos", "x86_64"):
+        return False
+    answer = run(host, ["/usr/sbin/sysctl", "-in", "sysctl.proc_translated"], TIMEOUT_S)
+    return isinstance(answer, Completed) and answer.stdout.strip() == "1"
+
+
+def _linux_libcuda(host: Host) -> str | None:
+    """A libcuda of a Linux driver: its real file carries the driver's version, that of WSL is libcuda.so.1.1."""
+    for folder in DISTRIBUTION_LIBRARIES:
+        real = host.real_path(f"{folder}/libcuda.so.1")
+        version = real.rpartition("/libcuda.so.")[2]
+        if len(version.partition(".")[0]) >= DRIVER_DIGITS and not real.startswith(WSL_FOLDER):
+            return real
+    return None
 
 
 def change(edit: Edit, **values: object) -> None:
@@ -103,6 +131,7 @@ PROBE = Probe(
     "system",
     System,
     read,
+    plain=System("linux", "x86_64"),
     what_if=(
         WhatIf("os", "linux, windows or macos", _os, rank=0),
         WhatIf("arch", "x86_64 or aarch64", _arch, rank=0),

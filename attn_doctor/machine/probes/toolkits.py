@@ -6,6 +6,7 @@ import re
 
 import msgspec
 
+from attn_doctor.knowledge.versions import numbers
 from attn_doctor.machine.facts import Absent, Known, Reading
 from attn_doctor.machine.host import Completed, Host, join, run, which
 from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
@@ -16,6 +17,11 @@ CUDA_MACRO = r"#define\s+CUDA_VERSION\s+(\d+)"
 RELEASE = r"release (\d+\.\d+)"
 DISTRIBUTION_ROOTS = ("/usr", "/usr/lib/nvidia-cuda-toolkit")
 DEBIAN_ARCHES = ("x86_64", "aarch64")
+MATH_HEADER = "include/crt/math_functions.h"
+MATH_HEADER_LIMIT = 1 << 20
+# functions that glibc declares too, and the first glibc that does; see knowledge/glibc_math.json
+MATH_FUNCTIONS = ("cospi", "sinpi", "rsqrt")
+FIRST_GLIBC = (2, 41)
 WRAPPED = r"(?m)([^\s\"']*/nvcc)(?=[\"'\s]|$)"
 
 
@@ -27,6 +33,7 @@ class Toolkit(msgspec.Struct, frozen=True):
     seen_by: tuple[str, ...]
     headers: bool = True  # include/cuda_runtime.h
     runtime: bool = True  # libcudart to link against
+    bare_math: tuple[str, ...] | None = None  # declared without an exception specification; None: nobody looked
 
 
 class Toolkits(msgspec.Struct, frozen=True):
@@ -134,18 +141,40 @@ def read(host: Host, target: Target) -> Reading[Toolkits]:
     chosen = build_root(host)
     if chosen is None:
         return Known(Toolkits(found), source="the file system")
-    same = next((root for root in seen if host.real_path(chosen[0]) == root), chosen[0])
-    return Known(Toolkits(found, same, chosen[1]), source=chosen[1])
+    return Known(Toolkits(found, _same(host, chosen[0], seen), chosen[1]), source=chosen[1])
+
+
+def _same(host: Host, chosen: str, seen: dict[str, list[str]]) -> str:
+    """The root that was found for that folder, else the folder itself."""
+    if chosen == DISTRIBUTION_ROOTS[0] and chosen in seen.get(DISTRIBUTION_ROOTS[1], ()):
+        return DISTRIBUTION_ROOTS[1]  # Debian: /usr/bin/nvcc calls the other one, the headers are in /usr/include
+    real = host.real_path(chosen)
+    return next((root for root in seen if root == real), chosen)
 
 
 def _toolkit(host: Host, root: str, seen_by: tuple[str, ...]) -> Toolkit:
     lib_folders = ("lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib")
     runtime = any(name.startswith("libcudart") for folder in lib_folders for name in host.list_dir(join(root, folder)))
-    headers = host.is_file(join(root, "include/cuda_runtime.h"))
+    folders = ("include", "targets/x86_64-linux/include", "targets/sbsa-linux/include")  # conda has only the last two
+    headers = any(host.is_file(join(root, folder, "cuda_runtime.h")) for folder in folders)
     if root in DISTRIBUTION_ROOTS:  # a distribution's toolkit keeps its parts in the system's own folders
         runtime = runtime or any(host.is_file(f"/usr/lib/{arch}-linux-gnu/libcudart.so") for arch in DEBIAN_ARCHES)
         headers = headers or host.is_file("/usr/include/cuda_runtime.h")
-    return Toolkit(root, version(host, root), seen_by, headers, runtime)
+    return Toolkit(root, version(host, root), seen_by, headers, runtime, _bare_math(host, root))
+
+
+def _bare_math(host: Host, root: str) -> tuple[str, ...] | None:
+    """Which of the functions the header declares as glibc does not; read only where this glibc declares them."""
+    family, _, stated = (host.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+    if family != "glibc" or numbers(stated) < FIRST_GLIBC:
+        return None
+    text = host.read_head(join(root, MATH_HEADER), MATH_HEADER_LIMIT)
+    return parse_math_header(text) if text else None
+
+
+def parse_math_header(text: str) -> tuple[str, ...]:
+    """('rsqrt',) where it says 'double rsqrt(double x);' and not 'double rsqrt(double x) noexcept;'."""
+    return tuple(name for name in MATH_FUNCTIONS if f" {name}(double x);" in text)
 
 
 def _read_windows(host: Host) -> Reading[Toolkits]:

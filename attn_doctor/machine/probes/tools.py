@@ -26,4 +26,4 @@ def read(host: Host, target: Target) -> Reading[Tools]:
     return Known(Tools(dict(sorted(found.items()))), source="PATH and the target")
 
 
-PROBE = Probe("tools", Tools, read)
+PROBE = Probe("tools", Tools, read, plain=Tools({}))

@@ -8,14 +8,18 @@ import msgspec
 
 from attn_doctor.knowledge import torch_builds
 from attn_doctor.knowledge.versions import local, numbers, public
+from attn_doctor.machine.binaries import fatbin
+from attn_doctor.machine.binaries.elf import Elf, NotReadable
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
-from attn_doctor.machine.host import Host, join
+from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
 from attn_doctor.machine.probes.packages import Package
 from attn_doctor.machine.probes.system import System
 from attn_doctor.machine.target import Distribution, Target, distributions
 
+METADATA = ("METADATA", "PKG-INFO")
 CMAKE = "share/cmake/Torch/TorchConfig.cmake"
+LIBRARY = "lib/libtorch_cuda.so"
 
 
 class TorchDist(msgspec.Struct, frozen=True):
@@ -30,6 +34,8 @@ class TorchDist(msgspec.Struct, frozen=True):
     arch_source: str | None = None
     requires_python: str | None = None
     location: str | None = None
+    installer: str | None = None  # pip, uv, conda, as its metadata says
+    recorded: tuple[str, ...] = ()  # the versions that the metadata folders beside it state
 
     @property
     def released(self) -> bool:
@@ -88,7 +94,7 @@ def read(host: Host, target: Target) -> Reading[TorchDist]:
     if not version or not numbers(version):
         return Unknown(f"no version in {join(folder, 'version.py')}: {text[:80]!r}")
     os, arch, _ = host.system()
-    by_conda = _installer(host, installed) == "conda"
+    installer = _installer(host, installed)
     rocm = stated.get("hip")
     found = described(
         version,
@@ -99,14 +105,44 @@ def read(host: Host, target: Target) -> Reading[TorchDist]:
         cxx11abi=parse_abi(host.read_text(join(folder, CMAKE)) or ""),
         requires_python=_requires_python(host, installed),
         location=folder,
+        installer=installer or None,
+        recorded=_recorded(host, sites[0]),
     )
-    if by_conda:  # conda builds choose their own architectures, and always the new ABI (conda-forge's compilers)
+    if (
+        installer == "conda"
+    ):  # conda builds choose their own architectures, and always the new ABI (conda-forge's compilers)
         found = msgspec.structs.replace(found, arch_list=None, arch_source=None, cxx11abi=os == "linux" or None)
+    if found.cuda and found.arch_list is None and os == "linux":
+        arches, path = read_arches(host, join(folder, LIBRARY), join(target.prefix, LIBRARY))
+        found = msgspec.structs.replace(found, arch_list=arches, arch_source=path)
     return Known(found, source=join(folder, "version.py"))
+
+
+def read_arches(host: Host, *places: str) -> tuple[tuple[str, ...] | None, str | None]:
+    """The architectures that a torch of no table was built for, from its own GPU code, and the file that holds it."""
+    path = next((place for place in places if host.is_file(place)), None)
+    try:
+        data = host.open_binary(path) if path else None
+        code = fatbin.read(Elf(data)) if data else None
+    except (NotReadable, CannotLook):
+        return None, None
+    return (fatbin.supported(code), path) if code else (None, None)
 
 
 def _installer(host: Host, installed: Distribution | None) -> str:
     return (host.read_text(join(installed.metadata, "INSTALLER")) or "").strip() if installed else ""
+
+
+def _recorded(host: Host, site: str) -> tuple[str, ...]:
+    """What the metadata folders of torch in this site say; of several only those that hold metadata count."""
+    found = [
+        entry
+        for entry in host.list_dir(site)
+        if entry.startswith("torch-") and entry.endswith((".dist-info", ".egg-info"))
+    ]
+    if len(found) > 1:
+        found = [entry for entry in found if any(host.is_file(join(site, entry, name)) for name in METADATA)]
+    return tuple(entry[len("torch-") : entry.rindex(".")].partition("-py3")[0] for entry in found)
 
 
 def _requires_python(host: Host, installed: Distribution | None) -> str | None:
@@ -176,11 +212,17 @@ def _existing(edit: Edit) -> TorchDist:
 
 
 def _torch_cuda(edit: Edit, _key: str, value: str) -> None:
-    if value != "none" and len(numbers(value)) == 0:
+    if value != "none" and not re.fullmatch(r"\d+\.\d+", value):
         raise ValueError
-    old = _existing(edit)
+    old, system = _existing(edit), _system(edit)
     cuda = None if value == "none" else value
-    _store(edit, described(old.version, cuda, _system(edit), location=old.location))
+    # what was read or wished stays; what came from the table comes from it again
+    shipped = torch_builds.cxx11abi(old.version, old.cuda, system.os, system.arch)
+    abi = old.cxx11abi if old.cxx11abi != shipped else None
+    kept = described(
+        old.version, cuda, system, cxx11abi=abi, location=old.location, requires_python=old.requires_python
+    )
+    _store(edit, kept)
 
 
 def _abi(edit: Edit, _key: str, value: str) -> None:

@@ -1,0 +1,45 @@
+"""What the rules about source builds share: whether one could be begun here, and with what."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from attn_doctor.knowledge.versions import major, numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine.probes.toolkits import Toolkit, Toolkits
+    from attn_doctor.machine.probes.torch import TorchDist
+
+DISTRIBUTION_ROOTS = ("/usr", "/usr/lib/nvidia-cuda-toolkit")
+ONLY_BUILDS = "Nothing to do unless you compile an extension here."
+
+
+def could_build(machine: Machine) -> bool:
+    """Whether an extension could be compiled here at all: elsewhere a word about compilers helps nobody."""
+    return machine.os == "linux" and machine.torch is not None and machine.torch.cuda is not None
+
+
+def best(toolkits: Iterable[Toolkit], torch: TorchDist) -> Toolkit | None:
+    """The toolkit that a build should take: of torch's major, whole, nearest to torch's CUDA from above."""
+    runtime = torch.cuda or ""
+    fit = [
+        one for one in toolkits if one.version and one.headers and one.runtime and major(one.version) == major(runtime)
+    ]
+    # an equal minor first, then the newest
+    return max(fit, key=lambda one: (one.version == runtime, numbers(one.version or "")), default=None)
+
+
+def used(toolkits: Toolkits) -> Toolkit | None:
+    """The toolkit whose compiler runs: where the guess of the builder is none, the one that its nvcc leads to."""
+    by = {"nvcc on PATH": "PATH"}.get(toolkits.build_by or "", toolkits.build_by)
+    return toolkits.build or next((one for one in toolkits.found if by in one.seen_by), None)
+
+
+def export_home(toolkit: Toolkit) -> str:
+    """The command that makes torch's builder take it."""
+    root = shlex.quote(toolkit.root)
+    return f"export CUDA_HOME={root} PATH={shlex.quote(toolkit.root + '/bin')}:$PATH"
