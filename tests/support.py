@@ -47,7 +47,10 @@ class Ran:
 
 
 def run_cli(
-    *arguments: object, input: str | bytes | None = None, env: dict[str, str | None] | None = None, cwd: object
+    *arguments: object,
+    input: str | bytes | None = None,  # noqa: A002 - as subprocess calls it
+    env: dict[str, str | None] | None = None,
+    cwd: object,
 ) -> Ran:
     """`attn-doctor ARGUMENTS` as the process it is. A value of None in `env` takes the variable away."""
     merged = clean_environment() | (env or {})
@@ -100,10 +103,6 @@ class Described:
     def read_head(self, path: str, size: int) -> str | None:
         text = self.read_text(path)
         return None if text is None else text[:size]
-
-    def open_binary(self, path: str) -> bytes | None:
-        text = self.read_text(path)
-        return None if text is None else text.encode()
 
     def open_binary(self, path: str) -> bytes | None:
         text = self.read_text(path)
@@ -182,7 +181,7 @@ def ask(probe: Any, host: Any, target: Target = VENV) -> Any:
 
 def _ask(probe: Any, host: Any, target: Target) -> Any:
     if probe.begin:
-        probe.begin(host)
+        probe.begin(host, target)
     return probe.read(host, target)
 
 
@@ -190,4 +189,3 @@ def value(reading: Any) -> Any:
     """The value of a Known reading; anything else fails the test and says what it was."""
     assert type(reading).__name__ == "Known", reading
     return reading.value
-

@@ -407,14 +407,14 @@ socket.create_connection = socket.getaddrinfo = socket.gethostbyname = refuse
 """
 
 
-def run_without_network(folder: Path, *arguments: str, input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def run_without_network(folder: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     (folder / "sitecustomize.py").write_text(NO_NETWORK)
     environment = clean_environment() | {"PYTHONPATH": str(folder), "TOUCHED": str(folder / "touched")}
     return subprocess.run(
         [sys.executable, *arguments],
         env=environment,
         cwd=folder,
-        input=input,
+        input=stdin,
         capture_output=True,
         timeout=60,
         check=False,
@@ -432,7 +432,7 @@ def run_without_network(folder: Path, *arguments: str, input: bytes = b"") -> su
     ],
 )
 def test_f40_no_network_call(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
-    done = run_without_network(tmp_path, "-m", "attn_doctor", *arguments, input=imagined.facts(A100, "torch=2.8.0"))
+    done = run_without_network(tmp_path, "-m", "attn_doctor", *arguments, stdin=imagined.facts(A100, "torch=2.8.0"))
     assert done.returncode == code, done.stderr
     assert not (tmp_path / "touched").exists()
 
@@ -554,6 +554,14 @@ def proofs(folder: Path) -> dict[str, Callable[[str], bool]]:
 
         return there
 
+    def deepens(command: str) -> bool:
+        def deep_reading(*options: str) -> str:
+            form = () if command == "facts" else ("--format", "json")
+            document = imagined.call(command, "--venv", str(venv), *form, *options).json()
+            return (document["facts"] if command == "check" else document)["readings"]["deep"]["status"]
+
+        return (deep_reading(), deep_reading("--deep")) == ("absent", "known") and answer(command, "--deep")[0] == 2
+
     def written(command: str) -> bool:
         file = folder / f"{command}.out"
         return (
@@ -573,6 +581,7 @@ def proofs(folder: Path) -> dict[str, Callable[[str], bool]]:
             answer(command, "--format", "text" if command == "facts" else "json") != answer(command)
         ),
         "--output": written,
+        "--deep": deepens,
         "--offline": lambda command: answer(command, "--offline") == answer(command),  # no call to leave out: see F40
         "--verbose": differs("--verbose"),
         "--help": differs("--help"),

@@ -236,12 +236,13 @@ def test_what_is_advised_works(keys: tuple[str, ...]) -> None:
         assert exit_code(mended, "error") <= exit_code(report, "error")
 
 
-PROMISE = re.compile(r"torch (\d[\w.]*\+\w+) (?:has what it takes|has$|runs on it)")
+PROMISE = re.compile(r"torch (\d[\w.]*\+\w+) (?:has|runs)\b(?! no)")
 
 
 @pytest.mark.parametrize("torch", ["none", "2.8.0+cpu", "2.5.1+cu124"])
 def test_a_torch_named_in_a_reason_keeps_what_it_promises(torch: str) -> None:
     broken = {}
+    kept = 0
     for name in NVIDIA:
         keys = (f"gpu={name}", "driver=580.95.05")
         _, before = quick(whatif.simulate([*keys, f"torch={torch}"]))
@@ -252,7 +253,9 @@ def test_a_torch_named_in_a_reason_keeps_what_it_promises(torch: str) -> None:
                 again = re.search(r"(?:with|needs) torch \d[\w.+]*", " ".join(then["reasons"]))
                 if then["status"] not in ("ready", "installable") or again:
                     broken[name, one["name"]] = (promised, then["status"], then["reasons"])
+                kept += 1
     assert not broken, "\n".join(f"{key}: {value}" for key, value in broken.items())
+    assert kept, "no reason names a torch any more: this test has become blind"
 
 
 @pytest.mark.parametrize("keys", [("libc=musl-1.2",), ("libc=musl-1.2", "gpu=NVIDIA L4")])

@@ -126,7 +126,9 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize(("assignments", "path", "expected"), GOOD, ids=[" ".join(row[0]) + " " + row[1] for row in GOOD])
+@pytest.mark.parametrize(
+    ("assignments", "path", "expected"), GOOD, ids=[" ".join(row[0]) + " " + row[1] for row in GOOD]
+)
 def test_a_good_value(assignments: list[str], path: str, expected: object) -> None:
     assert read(assignments, path) == expected
 
@@ -138,7 +140,7 @@ def test_every_key_has_a_good_value_here() -> None:
 
 GPU, TORCH, PKG = ["gpu=NVIDIA L4"], ["torch=2.8.0"], ["pkg.flash-attn=2.8.3"]
 BAD = [
-    ([], "os", ["beos", "Linux ", "linux2", "none"]),
+    ([], "os", ["beos", "Linux", "linux2", "none"]),
     ([], "arch", ["i386", "x86", "none"]),
     ([], "libc", ["glibc", "glibc-", "glibc-x", "glibc-2.x", "uclibc-1.0", "2.35", "none"]),
     ([], "python", ["2.7", "3", "3.x", "3.11tt", "cp311", "3.11.", "three", "none"]),
@@ -182,8 +184,6 @@ BAD = [
     ],
 )
 def test_a_bad_value_names_key_value_and_expectation(before: list[str], key: str, value: str) -> None:
-    if value != value.strip():
-        pytest.skip("a shell's business")
     with pytest.raises(UsageError) as refused:
         simulate([*before, f"{key}={value}"])
     assert refused.value.message.startswith(f"{key}={value}: expected ")

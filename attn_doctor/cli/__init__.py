@@ -90,10 +90,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _refuse(error: AttnDoctorError) -> int:
     from textwrap import fill
 
-    print(fill(f"attn-doctor: {error.message}", WIDTH, break_long_words=False), file=sys.stderr)
+    print(fill(f"attn-doctor: {error.message}", WIDTH, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
     if error.hint:
         print(
-            fill(error.hint, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False),
+            fill(
+                error.hint,
+                WIDTH,
+                initial_indent="  ",
+                subsequent_indent="  ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            ),
             file=sys.stderr,
         )
     return error.exit_code

@@ -22,6 +22,7 @@ def check(
     form: options.Format = "text",
     output: options.Output = None,
     offline: options.Offline = False,
+    deep: options.Deep = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Probe the machine and the target environment; print findings, backends and a recommendation."""
@@ -40,8 +41,10 @@ def check(
     if unknown is not None:
         raise UsageError(f"--ignore {unknown}: there is no such finding", "List them: attn-doctor rule --list")
     del offline  # check makes no network call
-    found = options.gather_facts(python, venv, facts, what_if)
+    found = options.gather_facts(python, venv, facts, what_if, deep)
     report = judgement.check(found, needed, ignore, required)
     elapsed = None if facts or what_if else time.perf_counter() - started
-    options.write(render(report, verbose=verbose, elapsed_s=elapsed, plain=output is not None), output)
+    options.write(
+        render(report, verbose=verbose, elapsed_s=elapsed, plain=output is not None), output, exact=form != "text"
+    )
     raise typer.Exit(judgement.exit_code(report, fail_on))

@@ -49,14 +49,22 @@ Ignored = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show everything: all reasons, kernels, evidence.")]
 
+Deep = Annotated[bool, typer.Option("--deep", help="Also import torch and the attention packages, in child processes.")]
+
 FAIL_ON = ("error", "warning", "never")
 
 
-def gather_facts(python: str | None, venv: str | None, file: str | None, what_ifs: list[str]) -> Facts:
+def gather_facts(
+    python: str | None, venv: str | None, file: str | None, what_ifs: list[str], deep: bool = False
+) -> Facts:
     """Facts of this machine or from a file, with the what-ifs applied."""
+    import msgspec
+
     from attn_doctor.machine import gather
 
     if file is not None:
+        if deep:
+            raise UsageError("--deep imports what is here: it cannot go with --facts")
         if python or venv:
             raise UsageError("--facts takes the place of probing: it cannot go with --python or --venv")
         facts = gather.decode(_read(file), "standard input" if file == "-" else file)
@@ -67,7 +75,8 @@ def gather_facts(python: str | None, venv: str | None, file: str | None, what_if
         if python and venv:
             raise UsageError("--python and --venv both name the target: give one")
         host = LiveHost()
-        facts = gather.gather(host, locate(host, python, venv))
+        target = msgspec.structs.replace(locate(host, python, venv), deep=deep)
+        facts = gather.gather(host, target)
     if not what_ifs:
         return facts
     from attn_doctor.machine import whatif
@@ -96,18 +105,20 @@ def one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def write(text: str, output: str | None) -> None:
-    """To standard output or to the file that was asked for."""
-    if output is None:
-        stream = sys.stdout
-        encoding = stream.encoding or "ascii"
-        stream.write(text.encode(encoding, "ascii_fallback").decode(encoding))
-        return
-    try:
-        with open(output, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise BadInput(f"cannot write {output}: {error.strerror}") from error
+def write(text: str, output: str | None, exact: bool = False) -> None:
+    """To standard output or to the file that was asked for. `exact`: a document for programs, always UTF-8."""
+    if output is not None:
+        try:
+            with open(output, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+        except OSError as error:
+            raise BadInput(f"cannot write {output}: {error.strerror}") from error
+    elif exact:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))
+    else:
+        encoding = sys.stdout.encoding or "ascii"
+        sys.stdout.write(text.encode(encoding, "ascii_fallback").decode(encoding))
 
 
 # what a terminal without these characters gets in their place

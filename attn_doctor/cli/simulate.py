@@ -24,4 +24,4 @@ def simulate(
     from attn_doctor.machine.gather import encode
 
     options.one_of("--format", form, ("json",))
-    options.write(encode(whatif.simulate(assignments)).decode(), output)
+    options.write(encode(whatif.simulate(assignments)).decode(), output, exact=True)

@@ -8,6 +8,7 @@ import msgspec
 
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.backend import judge as judge_backend
+from attn_doctor.judgement.hint import hints
 from attn_doctor.judgement.need import Need
 from attn_doctor.judgement.recommend import recommend
 from attn_doctor.judgement.report import SEVERITIES, STATUSES, Finding, Report, Skipped
@@ -44,6 +45,7 @@ def check(facts: Facts, need: Need, ignored: Collection[str] = (), required: Seq
         ),
         needs=need.as_dict(),
         required={name: name in ready for name in required},
+        hints=hints(machine, verdicts),
         facts=facts,
     )
 

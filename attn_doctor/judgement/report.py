@@ -70,6 +70,15 @@ class Recommendation(msgspec.Struct, frozen=True):
     next_step: str | None
 
 
+class Hint(msgspec.Struct, frozen=True):
+    """Something that helps here without FlashAttention. `snippet` is code or a command, one or more lines."""
+
+    name: str
+    text: str
+    snippet: str
+    source: str
+
+
 class Skipped(msgspec.Struct, frozen=True):
     """A rule that could not be judged, because a fact it reads is not known."""
 
@@ -89,4 +98,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: tuple[str, ...]  # what a verdict needs and no probe could say
     needs: dict[str, str]
     required: dict[str, bool]  # what --require asks for, and whether it is ready
+    hints: tuple[Hint, ...] = ()  # none where a FlashAttention is ready
     facts: Facts

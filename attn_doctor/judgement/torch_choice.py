@@ -27,6 +27,14 @@ def suitable(machine: Machine, covering: tuple[str, ...] | None = None) -> list[
     ]
 
 
+def conceivable(machine: Machine) -> bool:
+    """Whether any published build has code for all these GPUs, whatever the driver and Python."""
+    return any(
+        build.arch_list is not None and all(capability.covers(build.arch_list, on) for on in machine.capabilities)
+        for build in torch_builds.builds(machine.os, machine.arch)
+    )
+
+
 def _installs(machine: Machine, build: Build) -> bool:
     if machine.libc and machine.libc.family == "musl":
         return False

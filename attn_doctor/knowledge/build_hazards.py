@@ -1,4 +1,4 @@
-"""What breaks a build or a load although every part is there: headers that clash, libraries found before torch's own."""
+"""What breaks a build or a load though every part is there: headers that clash, libraries found before torch's."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from attn_doctor.knowledge.tables import load
-from attn_doctor.knowledge.versions import major_minor, numbers, public
+from attn_doctor.knowledge.versions import major, major_minor, numbers, public
 
 
 class Requirement(msgspec.Struct, frozen=True):
@@ -53,9 +53,7 @@ def same_cuda(package: str, version: str, own: str, torch: str) -> bool:
     row = next((row for row in rows if row.package == package and _at_least(version, row.since)), None)
     if row is None:
         return True
-    return (
-        numbers(own)[:1] == numbers(torch)[:1] if row.as_far_as == "major" else major_minor(own) == major_minor(torch)
-    )
+    return major(own) == major(torch) if row.as_far_as == "major" else major_minor(own) == major_minor(torch)
 
 
 def satisfies(version: str, specifier: str) -> bool:
@@ -66,13 +64,14 @@ def satisfies(version: str, specifier: str) -> bool:
 
 
 def _meets(have: str, clause: str) -> bool:
-    if clause.lstrip("=") == have:
-        return True
     sign = clause[: len(clause) - len(clause.lstrip("<>=!~"))]
-    bound = clause[len(sign) :].strip()
-    if not _plain(have) or not _plain(bound):
-        return _meets_by_the_book(have, clause)
-    ours, theirs = numbers(have), numbers(bound)
+    bound = public(clause[len(sign) :].strip())  # the build is compared by those who know builds
+    if sign == "==" and bound == have:
+        return True
+    base, post, _ = have.partition(".post")  # it counts only against the release it mends
+    ours, theirs = numbers(base), numbers(bound)
+    if not _plain(base) or not _plain(bound) or (post and ours == theirs):
+        return _meets_by_the_book(have, sign + bound)
     return {
         "==": ours == theirs,
         "!=": ours != theirs,
@@ -80,17 +79,17 @@ def _meets(have: str, clause: str) -> bool:
         "<=": ours <= theirs,
         ">": ours > theirs,
         "<": ours < theirs,
-        "~=": ours >= theirs and numbers(_series(have, bound)) == numbers(bound.rpartition(".")[0]),
+        "~=": ours >= theirs and numbers(_series(base, bound)) == numbers(bound.rpartition(".")[0]),
     }.get(sign, True)
 
 
 def _meets_by_the_book(have: str, clause: str) -> bool:
     """Pre-releases, post-releases, wildcards: packaging knows them, and is imported for them alone."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(clause).contains(have, prereleases=True)
+        return SpecifierSet(clause).contains(Version(have), prereleases=True)
     except (InvalidSpecifier, InvalidVersion):
         return True
 

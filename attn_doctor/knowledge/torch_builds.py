@@ -117,6 +117,11 @@ def newest() -> str:
     return max((release.torch for release in table().releases), key=numbers)
 
 
+def oldest() -> str:
+    """The oldest torch version of the table."""
+    return min((release.torch for release in table().releases), key=numbers)
+
+
 def known(torch: str) -> bool:
     """Whether the minor of this version is in the table."""
     return _nearest(torch) is not None

@@ -29,7 +29,7 @@ def gather(host: Host, target: Target) -> Facts:
     found = probes()
     for probe in found.values():
         if probe.begin:
-            probe.begin(host)
+            probe.begin(host, target)
     patient = sorted(found.values(), key=lambda probe: (probe.begin is not None or probe.name == "gpus", probe.name))
     readings = {probe.name: _read(probe.read, host, target) for probe in patient}
     return Facts(readings={name: readings[name] for name in found})

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 # how long a child process of a probe may take before its answer counts as Unknown
 TIMEOUT_S = 10.0
+# and the variable that sets another limit, in seconds
+TIMEOUT_VARIABLE = "ATTN_DOCTOR_PROBE_TIMEOUT"
+
+
+def timeout_s(host: Host, otherwise: float = TIMEOUT_S) -> float:
+    """How long a child of a probe may take, in seconds."""
+    try:
+        return max(0.1, min(3600.0, float(host.env(TIMEOUT_VARIABLE) or otherwise)))
+    except ValueError:
+        return otherwise
 
 
 class Edit(msgspec.Struct):
@@ -47,7 +57,7 @@ class Probe(msgspec.Struct, frozen=True):
     name: str
     type: Any
     read: Callable[[Host, Target], AnyReading]
-    begin: Callable[[Host], None] | None = None
+    begin: Callable[[Host, Target], None] | None = None
     what_if: tuple[WhatIf, ...] = ()
     plain: Any = None
 

@@ -34,6 +34,7 @@ class Target(msgspec.Struct, frozen=True):
     base: str | None = None  # the home of the interpreter a virtual environment was made from
     system_site: bool = False
     stdlib: str | None = None
+    deep: bool = False  # --deep: import torch and the attention packages in it
 
 
 def locate(host: Host, python: str | None = None, venv: str | None = None) -> Target:

@@ -12,7 +12,7 @@ from attn_doctor.judgement.view import Machine
 from attn_doctor.reporters import _machine
 
 if TYPE_CHECKING:
-    from attn_doctor.judgement.report import BackendVerdict, Finding, Report
+    from attn_doctor.judgement.report import BackendVerdict, Finding, Hint, Report
 
 WIDTH = 80
 INDENT = " " * 15
@@ -94,6 +94,17 @@ def _lines(report: Report, machine: Machine, verbose: bool, elapsed_s: float | N
         yield ""
     yield from _outcome(report, machine, errors) if errors else _recommendation(report)
     yield from _unmet(report)
+    yield from _hints(report.hints if verbose else ())
+
+
+def _hints(hints: Sequence[Hint]) -> Iterator[Line]:
+    if hints:
+        yield ""
+        yield (("Helps here without FlashAttention:", "bold"),)
+    for hint in hints:
+        yield from _hanging("  ", f"{hint.name.replace('_', ' ')}: {hint.text}")
+        for line in hint.snippet.splitlines():
+            yield ("      ", ""), (line, "green")
 
 
 def _heading(machine: Machine, elapsed_s: float | None) -> Iterator[Line]:

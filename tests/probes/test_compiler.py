@@ -53,9 +53,13 @@ version.
             id="german",
         ),
         pytest.param(CLANG, ("clang", "14.0.0"), id="clang"),
-        pytest.param("clang version 18.1.8 (Fedora 18.1.8-1.fc40)\nTarget: x86_64\n", ("clang", "18.1.8"), id="fc-clang"),
         pytest.param(
-            "Apple clang version 15.0.0 (clang-1500.3.9.4)\nTarget: arm64-apple-darwin23\n", ("clang", "15.0.0"), id="apple"
+            "clang version 18.1.8 (Fedora 18.1.8-1.fc40)\nTarget: x86_64\n", ("clang", "18.1.8"), id="fc-clang"
+        ),
+        pytest.param(
+            "Apple clang version 15.0.0 (clang-1500.3.9.4)\nTarget: arm64-apple-darwin23\n",
+            ("clang", "15.0.0"),
+            id="apple",
         ),
         pytest.param("", None, id="nothing"),
         pytest.param("bash: g++: command not found\n", None, id="no number"),

@@ -10,14 +10,16 @@ from attn_doctor.machine.probes.driver import PROBE, PROC_VERSION, Driver, parse
 from support import REFUSED, Described, ask, said, value
 
 PROPRIETARY = """NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024
-GCC version:  gcc version 11.4.0 (Ubuntu 11.4.0-1ubuntu1~22.04) 
+GCC version:  gcc version 11.4.0 (Ubuntu 11.4.0-1ubuntu1~22.04)
 """
-OPEN = """NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  565.57.01  Release Build  (dvs-builder@U16-A24-9-2)  Thu Oct 10 12:15:00 UTC 2024
-GCC version:  gcc version 13.3.0 (Ubuntu 13.3.0-6ubuntu2~24.04) 
-"""  # noqa: E501 - as captured
-ARCH = """NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  525.60.11  Release Build  (archlinux-builder@localhost)  
-GCC version:  gcc version 12.2.0 (GCC) 
-"""
+OPEN = (
+    "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  565.57.01  Release Build  (dvs-builder@U16-A24-9-2)  "
+    "Thu Oct 10 12:15:00 UTC 2024\nGCC version:  gcc version 13.3.0 (Ubuntu 13.3.0-6ubuntu2~24.04)\n"
+)
+ARCH = (
+    "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  525.60.11  Release Build  (archlinux-builder@localhost)"
+    "  \nGCC version:  gcc version 12.2.0 (GCC) \n"
+)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,9 @@ def test_nvidia_smi_answers_where_nvml_does_not() -> None:
 
 
 def test_nvidia_smi_is_not_made_to_hang_after_nvml() -> None:
-    host = machine(PROPRIETARY, Failed("no answer within 10 s", timed_out=True), said("NVIDIA L4, 8.9, 23034, 535.183.01\n"))
+    host = machine(
+        PROPRIETARY, Failed("no answer within 10 s", timed_out=True), said("NVIDIA L4, 8.9, 23034, 535.183.01\n")
+    )
     reading = ask(PROBE, host)
     assert isinstance(reading, Unknown)
     assert "no answer within 10 s" in reading.reason
@@ -121,9 +125,7 @@ def test_nvidia_smi_is_not_made_to_hang_after_nvml() -> None:
 
 def test_a_loaded_driver_that_does_not_answer_says_why() -> None:
     reading = ask(PROBE, machine(OPEN, nvml(error=MISMATCH), FAILED_SMI))
-    assert value(reading) == Driver(
-        "565.57.01", open_kernel_module=True, fault="Driver/library version mismatch"
-    )
+    assert value(reading) == Driver("565.57.01", open_kernel_module=True, fault="Driver/library version mismatch")
     assert reading.source == PROC_VERSION
 
 

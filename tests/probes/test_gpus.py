@@ -6,7 +6,8 @@ import pytest
 
 from attn_doctor.machine.facts import Absent, Unknown
 from attn_doctor.machine.host import Failed
-from attn_doctor.machine.probes._nvidia import SmiGpu, parse_smi, timeout_s
+from attn_doctor.machine.probe import timeout_s
+from attn_doctor.machine.probes._nvidia import SmiGpu, parse_smi
 from attn_doctor.machine.probes.gpus import PROBE, Gpu, Mig, parse_kfd
 from support import REFUSED, VENV, Described, ask, said, value
 
@@ -60,7 +61,11 @@ NODES = "/sys/class/kfd/kfd/topology/nodes"
             id="not allowed",
         ),
         pytest.param(FAILED, [], id="no driver"),
-        pytest.param("Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 570.86\n", [], id="mismatch"),
+        pytest.param(
+            "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 570.86\n",
+            [],
+            id="mismatch",
+        ),
         pytest.param('Field "compute_cap" is not a valid field to query.\n\n', [], id="older than the field"),
         pytest.param("No devices were found\n", [], id="no devices"),
         pytest.param("", [], id="nothing"),
@@ -90,7 +95,7 @@ def test_parse_kfd(text: str, gfx: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [(None, 10.0), ("1", 1.0), ("2.5", 2.5), ("0", 0.1), ("-3", 0.1), ("1e9", 600.0), ("soon", 10.0), ("", 10.0)],
+    [(None, 10.0), ("1", 1.0), ("2.5", 2.5), ("0", 0.1), ("-3", 0.1), ("1e9", 3600.0), ("soon", 10.0), ("", 10.0)],
 )
 def test_timeout(text: str | None, seconds: float) -> None:
     env = {} if text is None else {"ATTN_DOCTOR_PROBE_TIMEOUT": text}
@@ -98,7 +103,7 @@ def test_timeout(text: str | None, seconds: float) -> None:
 
 
 def test_a_timeout_that_is_no_number_is_the_default() -> None:
-    assert 0.1 <= timeout_s(Described(env={"ATTN_DOCTOR_PROBE_TIMEOUT": "nan"})) <= 600
+    assert 0.1 <= timeout_s(Described(env={"ATTN_DOCTOR_PROBE_TIMEOUT": "nan"})) <= 3600
 
 
 def nvml(**answer: object) -> object:

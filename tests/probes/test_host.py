@@ -91,9 +91,9 @@ def test_what_we_may_not_read_is_a_refusal(tmp_path: Path) -> None:
     file, folder = tmp_path / "file", tmp_path / "folder"
     file.touch(mode=0)
     folder.mkdir(mode=0)
-    with pytest.raises(CannotLook, match="cannot read .*: permission denied"):
+    with pytest.raises(CannotLook, match=r"cannot read .*: permission denied"):
         LiveHost().read_text(str(file))
-    with pytest.raises(CannotLook, match="cannot list .*: permission denied"):
+    with pytest.raises(CannotLook, match=r"cannot list .*: permission denied"):
         LiveHost().list_dir(str(folder))
 
 
@@ -122,7 +122,9 @@ def test_a_command_that_is_not_there() -> None:
 def test_a_command_that_takes_too_long_is_ended() -> None:
     host = LiveHost()
     began = time.monotonic()
-    assert run(host, [sys.executable, "-c", "import time; time.sleep(60)"], 0.3) == Failed("no answer within 0.3 s", timed_out=True)
+    assert run(host, [sys.executable, "-c", "import time; time.sleep(60)"], 0.3) == Failed(
+        "no answer within 0.3 s", timed_out=True
+    )
     assert time.monotonic() - began < 30
 
 

@@ -48,3 +48,45 @@ def test_a_folder_that_may_not_be_listed_is_unknown_and_no_clean_bill() -> None:
 
     with pytest.raises(CannotLook):
         ask(PROBE, Described({SITE + "/": REFUSED}))
+
+
+def test_copies_say_their_versions_where_there_are_several() -> None:
+    files = {
+        "/src/torch/version.py": "__version__ = '2.9.0a0+git1'\n",
+        f"{SITE}/torch/version.py": "__version__ = '2.8.0+cu128'\n",
+    }
+    found = value(ask(PROBE, Described(files, env={"PYTHONPATH": "/src"})))
+    assert found.torch_versions == ("2.9.0a0+git1", "2.8.0+cu128")
+    alone = value(ask(PROBE, Described({f"{SITE}/torch/version.py": "__version__ = '2.8.0'\n"})))
+    assert alone.torch_versions == ()
+
+
+def test_one_torch_by_two_names_is_one_copy() -> None:
+    machine = Described({f"{SITE}/torch/version.py": ""}, links={"/link": SITE}, env={"PYTHONPATH": "/link"})
+    assert len(value(ask(PROBE, machine)).torch_copies) == 1
+
+
+def test_the_user_site_can_be_left_out() -> None:
+    machine = Described({f"{USER}/torch/version.py": ""}, env=HOME | {"PYTHONNOUSERSITE": "1"})
+    assert value(ask(PROBE, machine, SYSTEM)).torch_copies == ()
+
+
+def test_an_environment_that_shares_has_its_own_before_those_of_the_user() -> None:
+    machine = Described({f"{path}/torch/version.py": "" for path in (SITE, USER)}, env=HOME)
+    shared = msgspec.structs.replace(VENV, system_site=True)
+    assert value(ask(PROBE, machine, shared)).torch_copies == (f"{SITE}/torch", f"{USER}/torch")
+
+
+def test_two_that_claim_to_be_the_same_compiled_package() -> None:
+    files = {
+        f"{SITE}/flash_attn-2.8.3.dist-info/": "",
+        f"{SITE}/flash_attn-2.7.4-py3.12-linux-x86_64.egg/": "",
+        f"{SITE}/xformers-0.0.33.dist-info/": "",
+        f"{SITE}/requests-2.31.0.dist-info/": "",
+        f"{SITE}/requests-2.32.0.dist-info/": "",
+    }
+    found = value(ask(PROBE, Described(files)))
+    rivals = (f"{SITE}/flash_attn-2.7.4-py3.12-linux-x86_64.egg", f"{SITE}/flash_attn-2.8.3.dist-info")
+    assert (found.rivals, found.eggs_first) == (rivals, False)
+    pth = "import sys; sys.__plen = len(sys.path)\n./flash_attn-2.7.4.egg\nimport sys; p=getattr(sys,'__egginsert',0)\n"
+    assert value(ask(PROBE, Described(files | {f"{SITE}/easy-install.pth": pth}))).eggs_first

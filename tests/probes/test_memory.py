@@ -90,6 +90,12 @@ def test_cgroup_folders() -> None:
             id="v2, the limit of a parent",
         ),
         pytest.param(
+            "0::/a\n",
+            {f"{V2}/a/memory.max": f"{32 * GIB}\n", f"{V2}/memory.max": f"{8 * GIB}\n"},
+            Memory(TOTAL, 8 * GIB, 8 * GIB),
+            id="v2, a parent that is tighter",
+        ),
+        pytest.param(
             "4:memory:/docker/ab\n0::/\n",
             {f"{V1}/memory.limit_in_bytes": f"{4 * GIB}\n", f"{V1}/memory.usage_in_bytes": f"{GIB}\n"},
             Memory(TOTAL, 3 * GIB, 4 * GIB),
@@ -137,7 +143,7 @@ def test_other_systems_are_asked_otherwise() -> None:
         ("1.5TiB", 1536 * GIB),
         ("16GB", 16 * 10**9),
         ("16g", 16 * GIB),
-        ("4096B", 4096),
+        ("4096KiB", 4096 << 10),
         ("0GiB", 0),
     ],
 )
@@ -145,7 +151,9 @@ def test_parse_size(text: str, expected: int) -> None:
     assert parse_size(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "16", "GiB", "１６GiB", "-1GiB", "nanGiB", "infGiB", "16XiB", "16 GiB or so", "9999999TiB", "1e400"])
+@pytest.mark.parametrize(
+    "text", ["", "16", "GiB", "\uff11GiB", "-1GiB", "nanGiB", "infGiB", "16XiB", "16 GiB or so", "9999999TiB", "1e400"]
+)
 def test_parse_size_refuses(text: str) -> None:
     with pytest.raises(ValueError):
         parse_size(text)

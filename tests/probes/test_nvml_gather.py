@@ -48,7 +48,11 @@ def test_one_gpu(cli: Cli, nvml_machine: Machine) -> None:
     assert (driver["value"]["version"], driver["value"]["cuda"]) == ("550.144.03", "12.4")
     (gpu,) = gpus["value"]
     assert gpus["source"] == "NVML"
-    assert (gpu["name"], gpu["compute_capability"], gpu["memory_bytes"]) == ("NVIDIA A100-SXM4-80GB", "8.0", 85899345920)
+    assert (gpu["name"], gpu["compute_capability"], gpu["memory_bytes"]) == (
+        "NVIDIA A100-SXM4-80GB",
+        "8.0",
+        85899345920,
+    )
     assert (gpu["vendor"], gpu["mig"], gpu["fault"]) == ("nvidia", None, None)
 
 

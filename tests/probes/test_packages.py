@@ -12,6 +12,7 @@ from attn_doctor.machine.probes.packages import (
     Package,
     build_of_file,
     parse_direct_url,
+    parse_requires,
     parse_wheel_tags,
 )
 from support import REFUSED, SITE, VENV, Described, ask, value
@@ -141,3 +142,52 @@ def test_the_first_site_wins() -> None:
     both = msgspec.structs.replace(VENV, site_packages=(SITE, shared))
     assert value(ask(PROBE, Described(files), both))["triton"].version == "3.5.0"
     assert value(ask(PROBE, Described(files), both))["triton"].location == SITE
+
+
+METADATA = """Metadata-Version: 2.1
+Name: xformers
+Version: 0.0.33
+Requires-Python: >=3.9
+Requires-Dist: numpy
+Requires-Dist: torch==2.9.0
+Requires-Dist: triton (>=3.4,<4) ; platform_system == "Linux"
+Requires-Dist: Flash_Attn[cuda] >= 2.7.1
+Requires-Dist: requests>=2
+Requires-Dist: pytest; extra == "dev"
+Requires-Dist: einops; extra == "dev"
+
+Requires-Dist: transformers==1.0 is said in the description only
+"""
+WATCHED = {"torch", "triton", "flash-attn", "numpy", "einops", "transformers"}
+
+
+def test_parse_requires() -> None:
+    assert parse_requires(METADATA, WATCHED) == {
+        "flash-attn": ">=2.7.1",
+        "numpy": "",
+        "torch": "==2.9.0",
+        "triton": ">=3.4,<4",
+    }
+    assert parse_requires("", WATCHED) == {}
+
+
+def test_a_demand_that_differs_by_platform_is_not_read() -> None:
+    text = (
+        "Requires-Dist: torch==2.9.0; python_version >= '3.10'\nRequires-Dist: torch==2.5.0; python_version < '3.10'\n"
+    )
+    assert parse_requires(text, WATCHED) == {}
+
+
+def test_what_a_compiled_package_demands() -> None:
+    machine = Described(folder("xformers-0.0.33", METADATA=METADATA))
+    assert value(ask(PROBE, machine))["xformers"].requires["torch"] == "==2.9.0"
+    without = Described(folder("xformers-0.0.33", WHEEL=WHEEL))
+    assert value(ask(PROBE, without))["xformers"].requires is None
+
+
+def test_torchvision_says_its_build_in_its_own_version_file() -> None:
+    files = folder("torchvision-0.23.0", WHEEL=WHEEL)
+    text = "__version__ = '0.23.0+cu128'\ngit_version = 'abc'\n"
+    machine = Described(files | {f"{SITE}/torchvision/version.py": text})
+    assert value(ask(PROBE, machine))["torchvision"].build == "cu128"
+    assert value(ask(PROBE, Described(files)))["torchvision"].build is None

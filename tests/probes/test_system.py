@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from attn_doctor.machine.probes.system import PROBE, System, parse_os_release
-from support import REFUSED, Described, ask, value
+from support import REFUSED, Described, ask, said, value
 
 DEBIAN = """PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
 NAME="Debian GNU/Linux"
@@ -79,3 +79,31 @@ def test_container(files: dict[str, str | Exception], env: dict[str, str], kind:
 def test_other_systems_are_asked_for_nothing_of_linux() -> None:
     found = value(ask(PROBE, Described({"/.dockerenv": ""}, system=("macos", "aarch64", "24.1.0"))))
     assert found == System("macos", "aarch64", "24.1.0")
+
+
+SYSCTL = "/usr/sbin/sysctl -in sysctl.proc_translated"
+
+
+@pytest.mark.parametrize(("printed", "translated"), [("1\n", True), ("0\n", False), ("", False)])
+def test_rosetta(printed: str, translated: bool) -> None:
+    mac = Described(system=("macos", "x86_64", "24.1.0"), commands={SYSCTL: said(printed)})
+    assert value(ask(PROBE, mac)).translated is translated
+
+
+LIBCUDA = "/usr/lib/x86_64-linux-gnu/libcuda.so.1"
+WSL = ("linux", "x86_64", "5.15.167.4-microsoft-standard-WSL2")
+
+
+@pytest.mark.parametrize(
+    ("system", "real", "env", "found"),
+    [
+        (WSL, "/usr/lib/x86_64-linux-gnu/libcuda.so.550.144.03", {}, True),
+        (WSL, "/usr/lib/wsl/lib/libcuda.so.1.1", {}, False),
+        (WSL, "/usr/lib/x86_64-linux-gnu/libcuda.so.550.144.03", {"container": "podman"}, False),
+        (("linux", "x86_64", "6.8.0-48-generic"), "/usr/lib/x86_64-linux-gnu/libcuda.so.550.144.03", {}, False),
+    ],
+    ids=["a Linux driver inside WSL", "the one of WSL", "a container in WSL", "plain Linux"],
+)
+def test_a_linux_driver_inside_wsl(system: tuple[str, str, str], real: str, env: dict[str, str], found: bool) -> None:
+    machine = Described({real: ""}, links={LIBCUDA: real}, system=system, env=env)
+    assert value(ask(PROBE, machine)).linux_libcuda == (real if found else None)

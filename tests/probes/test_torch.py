@@ -45,14 +45,18 @@ xpu: Optional[str] = {xpu!r}
         pytest.param(version_py("2.13.0+cu130", "13.0"), "2.13.0+cu130", "13.0", None, id="PyPI"),
         pytest.param(version_py("2.13.0+cpu", None), "2.13.0+cpu", None, None, id="cpu"),
         pytest.param(
-            version_py("2.9.1+rocm6.4", None, "6.4.43484-123eb5128"), "2.9.1+rocm6.4", None, "6.4.43484-123eb5128", id="rocm"
+            version_py("2.9.1+rocm6.4", None, "6.4.43484-123eb5128"),
+            "2.9.1+rocm6.4",
+            None,
+            "6.4.43484-123eb5128",
+            id="rocm",
         ),
         pytest.param('__version__ = "2.0"\ncuda = "12.1"\n', "2.0", "12.1", None, id="double quotes"),
     ],
 )
 def test_parse_version_py(text: str, version: str, cuda: str | None, hip: str | None) -> None:
     found = parse_version_py(text)
-    assert (found["__version__"], found["cuda"], found["hip"] if "hip" in found else None) == (version, cuda, hip)
+    assert (found["__version__"], found["cuda"], found.get("hip")) == (version, cuda, hip)
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "__version__ = get_version()\n", "# __version__ = '2.0'\n"])

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from attn_doctor.judgement import binaries
 from attn_doctor.judgement.backend import Obstacle, worst
+from attn_doctor.knowledge.capability import short
 from attn_doctor.knowledge.versions import major, major_minor, public
 
 if TYPE_CHECKING:
@@ -45,6 +47,15 @@ def mismatch(machine: Machine, package: Package) -> str | None:
     return None
 
 
+def unfit(machine: Machine, gpu: Gpu | None, name: str, package: Package) -> str | None:
+    """Why an installed package does not run here: what its files prove, else what its name says."""
+    if proof := binaries.proof(machine, name):
+        return f"{package.version} does not load: {proof}"
+    if binaries.lacks_code(machine, name, gpu):
+        return f"{package.version} has no code for this GPU: {short(binaries.architectures(machine, name))}"
+    return mismatch(machine, package)
+
+
 def real_abi(package: Package, minor: str | None, label: bool | None) -> bool | None:
     """The C++ ABI that a build has: as the catalogue knows the file, since some labels lie; else a TRUE label.
 
@@ -73,7 +84,7 @@ def installed_or_way(
     if installed is None:
         yield from wheel_choice.ways(machine, gpu, package, series)
         return
-    problem = wrong or mismatch(machine, installed)
+    problem = wrong or unfit(machine, gpu, package, installed)
     if problem:
         found = list(wheel_choice.ways(machine, gpu, package, series))
         yield Obstacle(worst(found), problem)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
-from attn_doctor.judgement.backends._flash import built_remark, mismatch
+from attn_doctor.judgement.backends._flash import built_remark, unfit
 from attn_doctor.judgement.backends.triton import compiler_chain
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
@@ -44,7 +44,7 @@ def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
 
     package = installed(machine)
-    wrong = mismatch(machine, package) if package else None
+    wrong = unfit(machine, gpu, PACKAGE, package) if package else None
     if package is None or wrong:
         found = [wheel for wheel in wheel_choice.fits(machine, gpu, PACKAGE) if _serves(wheel, gpu)]
         way = wheel_choice.described(found[0]) if found else "1.0.6, its Triton kernels"

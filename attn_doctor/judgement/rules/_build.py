@@ -18,9 +18,17 @@ DISTRIBUTION_ROOTS = ("/usr", "/usr/lib/nvidia-cuda-toolkit")
 ONLY_BUILDS = "Nothing to do unless you compile an extension here."
 
 
-def could_build(machine: Machine) -> bool:
-    """Whether an extension could be compiled here at all: elsewhere a word about compilers helps nobody."""
+def has_cuda_torch(machine: Machine) -> bool:
+    """Whether torch's extension builder would look for a toolkit at all; Windows finds its own in another way."""
     return machine.os == "linux" and machine.torch is not None and machine.torch.cuda is not None
+
+
+def could_build(machine: Machine) -> bool:
+    """Whether a build could be begun: with no toolkit of torch's major (AD214) no other word about builds helps."""
+    torch, toolkits = machine.torch, machine.toolkits
+    if torch is None or torch.cuda is None or toolkits is None or not has_cuda_torch(machine):
+        return False
+    return any(one.version and major(one.version) == major(torch.cuda) for one in toolkits.found)
 
 
 def best(toolkits: Iterable[Toolkit], torch: TorchDist) -> Toolkit | None:

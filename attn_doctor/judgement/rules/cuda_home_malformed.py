@@ -14,10 +14,12 @@ from attn_doctor.judgement.view import Machine
 from attn_doctor.machine.probes.toolkits import Toolkits
 from attn_doctor.machine.probes.torch import TorchDist
 
+NO_NVCC = "holds no bin/nvcc"
+
 
 def check(machine: Machine, environment: dict[str, str], torch: TorchDist, toolkits: Toolkits | None) -> Problem | None:
     name = next((name for name in ("CUDA_HOME", "CUDA_PATH") if environment.get(name)), None)
-    if name is None or not _build.could_build(machine):
+    if name is None or not _build.has_cuda_torch(machine):
         return None
     if toolkits is not None and (toolkits.build is not None or toolkits.build_by != name):
         return None
@@ -25,19 +27,14 @@ def check(machine: Machine, environment: dict[str, str], torch: TorchDist, toolk
     better = _build.best(toolkits.found, torch) if toolkits else None
     if value.rstrip("/") == "/usr" and better is None:
         return None
+    leads_to = _build.used(toolkits) if toolkits else None
+    fault = f"only leads to {leads_to.root}, where the headers are" if leads_to else _fault(value)
     return Problem(
-        f"{name}={value!r} {_fault(value)}. A build would look for nvcc there and stop.",
+        f"{name}={value!r} {fault}. A build would look for the toolkit there and stop.",
         fix=(_build.export_home(better) if better else f"unset {name}",),
         # one that is a folder without a compiler may be set for something else
-        severity=None if _malformed(value) else "info",
+        severity="info" if leads_to or fault == NO_NVCC else None,
     )
-
-
-def _malformed(value: str) -> bool:
-    return _fault(value) != NO_NVCC
-
-
-NO_NVCC = "holds no bin/nvcc"
 
 
 def _fault(value: str) -> str:

@@ -16,7 +16,6 @@ from attn_doctor.knowledge.capability import capability
 from attn_doctor.machine.probes.memory import Memory
 from attn_doctor.machine.probes.packages import Package
 from attn_doctor.machine.probes.toolkits import Toolkits
-from attn_doctor.machine.probes.torch import TorchDist
 
 GIB = 1 << 30
 DEFAULT_ARCHS = "80;90;100;120"  # flash-attn 2.8.3.post2, setup.py
@@ -29,7 +28,6 @@ def check(
     packages: dict[str, Package],
     memory: Memory,
     toolkits: Toolkits,
-    torch: TorchDist,
 ) -> Problem | None:
     row = attention.source_build("flash-attn", "2")
     able = [

@@ -40,7 +40,9 @@ def check(machine: Machine, gpus: tuple[Gpu, ...], torch: TorchDist) -> Problem 
     elif move is None:
         sentence += " No published torch serves it together with this driver and Python."
     # a display card that no torch ever served beside a GPU that works is no fault of the environment
-    return Problem(sentence, tuple(fix), severity="warning" if others and move is None else None)
+    return Problem(
+        sentence, tuple(fix), severity="warning" if others and not torch_choice.conceivable(machine) else None
+    )
 
 
 def _named(gpu: Gpu, count: int) -> str:

@@ -363,7 +363,7 @@ class Elf:
         """The versions that it needs of each library (.gnu.version_r): {'libc.so.6': ('GLIBC_2.14', ...)}."""
         place = self._versions(_DT_VERNEED, _DT_VERNEEDNUM)
         found: dict[str, tuple[str, ...]] = {}
-        for offset in (place and self._linked(*place, _VERNEED, 4)) or ():
+        for offset in self._linked(*place, _VERNEED, 4):
             _, count, file, first, _ = self._at(_VERNEED, offset, "a required version")
             rows = [self._at(_VERNAUX, at, "a version") for at in self._linked(offset + first, count, _VERNAUX, 4)]
             names = [self._text(*self._strings, row[3]) for row in rows if not row[1] & _VER_FLG_WEAK]
@@ -376,15 +376,15 @@ class Elf:
         """The versions that it offers (.gnu.version_d)."""
         place = self._versions(_DT_VERDEF, _DT_VERDEFNUM)
         found: list[str] = []
-        for offset in (place and self._linked(*place, _VERDEF, 6)) or ():
+        for offset in self._linked(*place, _VERDEF, 6):
             row = self._at(_VERDEF, offset, "a version")
             found.append(self._text(*self._strings, self._at(_VERDAUX, offset + row[5], "a version")[0]))
         return tuple(found)
 
-    def _versions(self, tag: int, number: int) -> tuple[int, int] | None:
+    def _versions(self, tag: int, number: int) -> tuple[int, int]:
         address, count = self._tag(tag), self._tag(number)
         if address is None or not count:
-            return None
+            return 0, 0
         return self._offset(address, "the versions"), count
 
     def _linked(self, offset: int, count: int, shape: struct.Struct, following: int) -> Iterator[int]:
@@ -416,7 +416,7 @@ def _folders(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 # 33 to the power of the place: the hash as one sum, three times as fast as a loop over the characters
-_POWERS = [pow(33, place, 1 << 32) for place in range(512, -1, -1)]
+_POWERS: list[int] = [pow(33, place, 1 << 32) for place in range(512, -1, -1)]
 
 
 def gnu_hash(name: bytes) -> int:
@@ -427,7 +427,8 @@ def gnu_hash(name: bytes) -> int:
         for char in name:
             value = value * 33 + char & _MASK
         return value
-    return (5381 * _POWERS[-length - 1] + sum(map(mul, name, _POWERS[len(_POWERS) - length :]))) & _MASK
+    total: int = sum(map(mul, name, _POWERS[len(_POWERS) - length :]))
+    return (5381 * _POWERS[-length - 1] + total) & _MASK
 
 
 def sysv_hash(name: bytes) -> int:

@@ -50,7 +50,7 @@ class Loader:
         self.loaded: dict[str, Library] = {}
 
     def load(self, path: str) -> Library:
-        """Bring a file and all that it needs. Raises NotReadable where the file itself is no library of this machine."""
+        """Bring a file and all that it needs. Raises NotReadable where the file is no library for this machine."""
         data = self.host.open_binary(path)
         if data is None:
             raise NotReadable("there is no such file")
@@ -137,6 +137,10 @@ class Loader:
             for package in self.host.list_dir(join(site, "nvidia")):
                 yield join(site, "nvidia", package, "lib")
 
+    def own_folder(self, name: str) -> str | None:
+        """The folder of the environment's own copy of a CUDA library."""
+        return next((folder for folder in self._wheel_folders() if self.host.is_file(join(folder, name))), None)
+
     @cached_property
     def _cache(self) -> bytes:
         try:
@@ -170,6 +174,10 @@ def _resolved(folders: tuple[str, ...], path: str) -> tuple[str, ...]:
 def closure(library: Library) -> list[Library]:
     """A library and all that it brings in, in the order of the loader's search for symbols."""
     found = [library]
+    seen = {id(library)}
     for one in found:
-        found += [need for need in one.needed.values() if need is not None and need not in found]
+        for need in one.needed.values():
+            if need is not None and id(need) not in seen:
+                seen.add(id(need))
+                found.append(need)
     return found

@@ -13,10 +13,10 @@ import msgspec
 
 from attn_doctor.knowledge.versions import digits
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run, which
-from attn_doctor.machine.probe import TIMEOUT_S
+from attn_doctor.machine.probe import timeout_s
+from attn_doctor.machine.target import Target
 
 MARKER = "ATTN_DOCTOR_NVML "
-TIMEOUT_VARIABLE = "ATTN_DOCTOR_PROBE_TIMEOUT"
 SMI_FIELDS = "name,compute_cap,memory.total,driver_version"
 PCI_DEVICES = "/sys/bus/pci/devices"
 WSL_LIBRARIES = "/usr/lib/wsl/lib"
@@ -105,20 +105,12 @@ def present(host: Host) -> bool:
         return False
 
 
-def begin(host: Host) -> None:
+def begin(host: Host, _target: Target) -> None:
     """Start the NVML child, where there can be an NVML."""
     pynvml = next((entry for entry in sys.path if os.path.isfile(os.path.join(entry, "pynvml.py"))), None)
     if pynvml and present(host):
         script = os.path.join(os.path.dirname(os.path.dirname(__file__)), "children", "nvml.py")
         host.start("nvml", [sys.executable, "-I", "-S", script, pynvml])
-
-
-def timeout_s(host: Host) -> float:
-    """How long a driver may take to answer, in seconds."""
-    try:
-        return max(0.1, min(600.0, float(host.env(TIMEOUT_VARIABLE) or TIMEOUT_S)))
-    except ValueError:
-        return TIMEOUT_S
 
 
 def parse_nvml(text: str) -> Nvml | None:

@@ -41,7 +41,7 @@ def _path(host: Host) -> str | None:
     return which(host, "g++") or which(host, "c++") or which(host, "clang++")
 
 
-def begin(host: Host) -> None:
+def begin(host: Host, _target: Target) -> None:
     path = _path(host) if host.system()[0] != "windows" else None
     if path:
         host.start("compiler", [path, "--version"])

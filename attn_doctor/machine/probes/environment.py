@@ -29,7 +29,16 @@ class WatchedVariables(msgspec.Struct, frozen=True):
 def read(host: Host, _target: Target) -> Reading[dict[str, str]]:
     names = sorted(row.name for row in load("variables", WatchedVariables).rows)
     values = ((name, host.env(name)) for name in names)
-    return Known({name: value for name, value in values if value is not None}, source="the environment")
+    return Known({name: harmless(value) for name, value in values if value is not None}, source="the environment")
+
+
+def harmless(value: str) -> str:
+    """The value without the user name and password that an address in it may hold."""
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        return value
+    host, slash, path = rest.partition("/")
+    return scheme + separator + host.rpartition("@")[2] + slash + path
 
 
 PROBE = Probe("environment", dict[str, str], read, plain={})

@@ -47,6 +47,7 @@ class Interface(msgspec.Struct, frozen=True):
 
     library: str
     prefixes: tuple[str, ...]
+    source: str
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -88,6 +89,7 @@ class Foreign(msgspec.Struct, frozen=True):
     path: str
     asked_by: str
     symbol: str
+    instead: str | None = None  # the folder of torch's own copy
 
 
 class TorchLibraries(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -191,12 +193,13 @@ def _described(library: Library) -> Extension:
     code = fatbin.read(elf)
     symbols = elf.undefined.strong
     of_torch = tuple(name for name in symbols if OF_TORCH.match(name))
-    missing = _missing(library, of_torch, tuple(name for name in symbols if OF_CUDA.match(name)))
+    scope = closure(library)
+    missing = _missing(scope, of_torch, tuple(name for name in symbols if OF_CUDA.match(name)))
     return Extension(
         library.path,
         cubins=code.cubins if code else {},
         ptx=code.ptx if code else {},
-        needed=_needed(library),
+        needed=_needed(scope),
         missing_symbols=tuple(name.decode("ascii", "replace") for name in missing[:SYMBOLS_KEPT]),
         missing_count=len(missing),
         cxx11abi=string_abi(of_torch),
@@ -204,16 +207,15 @@ def _described(library: Library) -> Extension:
     )
 
 
-def _needed(library: Library) -> dict[str, str | None]:
-    """What it asks for itself, and what is not found for the libraries behind it."""
-    own = {name: found.path if found else None for name, found in library.needed.items()}
-    behind = {name: None for one in closure(library) for name, found in one.needed.items() if found is None}
+def _needed(scope: list[Library]) -> dict[str, str | None]:
+    """What the first asks for itself, and what is not found for the libraries behind it."""
+    own = {name: found.path if found else None for name, found in scope[0].needed.items()}
+    behind = {name: None for one in scope for name, found in one.needed.items() if found is None}
     return dict(sorted({**behind, **own}.items()))
 
 
-def _missing(library: Library, of_torch: tuple[bytes, ...], of_cuda: tuple[bytes, ...]) -> list[bytes]:
+def _missing(scope: list[Library], of_torch: tuple[bytes, ...], of_cuda: tuple[bytes, ...]) -> list[bytes]:
     """The symbols that no library defines; none is called missing while a library is that could define it."""
-    scope = closure(library)
     lost = [name for one in scope for name, found in one.needed.items() if found is None or found.elf is None]
     bound = any(one.name.startswith(TORCH_LIBRARIES) for one in scope)
     judged: list[bytes] = []
@@ -248,11 +250,12 @@ def _torch(loader: Loader) -> TorchLibraries | None:
                 loader.load(path)
     libraries = list({id(one): one for one in loader.loaded.values()}.values())
     missing = {name: one.name for one in libraries for name, found in one.needed.items() if found is None}
-    return TorchLibraries(folder, dict(sorted(missing.items())), tuple(_foreign(loader.target, libraries)))
+    return TorchLibraries(folder, dict(sorted(missing.items())), tuple(_foreign(loader, libraries)))
 
 
-def _foreign(target: Target, libraries: list[Library]) -> Iterator[Foreign]:
+def _foreign(loader: Loader, libraries: list[Library]) -> Iterator[Foreign]:
     """Libraries from elsewhere that came first, and lack a function that torch's own copy has."""
+    target = loader.target
     homes = (target.prefix.rstrip("/") + "/", *(site.rstrip("/") + "/" for site in target.site_packages))
     for one in libraries:
         for name, found in one.needed.items():
@@ -261,7 +264,9 @@ def _foreign(target: Target, libraries: list[Library]) -> Iterator[Foreign]:
                 continue
             asked = [symbol for symbol in one.elf.undefined.strong if symbol.startswith(wanted)]
             if lacking := _nowhere(asked, closure(found)):
-                yield Foreign(name, found.path, one.name, lacking[0].decode("ascii", "replace"))
+                yield Foreign(
+                    name, found.path, one.name, lacking[0].decode("ascii", "replace"), loader.own_folder(name)
+                )
 
 
 def _interface(name: str) -> tuple[bytes, ...]:
@@ -295,4 +300,4 @@ def forget(edit: Edit, key: str) -> None:
         edit.readings["extensions"] = Known(Extensions(), source="what-if")
 
 
-PROBE = Probe("extensions", Extensions, read)
+PROBE = Probe("extensions", Extensions, read, plain=Extensions())

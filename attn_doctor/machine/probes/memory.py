@@ -62,6 +62,13 @@ def _parents(root: str, path: str) -> list[str]:
     return [root + "".join(f"/{part}" for part in parts[:length]) for length in range(len(parts), -1, -1)]
 
 
+def parse_stat(text: str) -> int:
+    """Bytes of cached files that the kernel gives back under pressure, from a group's memory.stat."""
+    values = dict(line.split(maxsplit=1) for line in text.splitlines() if " " in line)
+    stated = values.get("total_inactive_file") or values.get("inactive_file") or ""
+    return int(stated) if digits(stated) else 0
+
+
 def cgroup_limit(host: Host) -> tuple[int, int] | None:
     """The tightest limit on this process and how much of it is used, in bytes; None where there is none."""
     limit_file, use_file, folders = cgroup_folders(host.read_text(SELF_CGROUP) or "")
@@ -70,7 +77,8 @@ def cgroup_limit(host: Host) -> tuple[int, int] | None:
         limit = (host.read_text(f"{folder}/{limit_file}") or "").strip()
         if digits(limit) and int(limit) < NO_LIMIT:
             used = (host.read_text(f"{folder}/{use_file}") or "").strip()
-            found.append((int(limit), int(used) if digits(used) else 0))
+            cached = parse_stat(host.read_text(f"{folder}/memory.stat") or "")
+            found.append((int(limit), max(0, int(used) - cached) if digits(used) else 0))
     return min(found, default=None)
 
 

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from attn_doctor.knowledge import torch_builds
+from attn_doctor.knowledge.vendor_torch import cuda_of
 from attn_doctor.knowledge.versions import local, numbers, public
 from attn_doctor.machine.binaries import fatbin
 from attn_doctor.machine.binaries.elf import Elf, NotReadable
@@ -35,7 +36,7 @@ class TorchDist(msgspec.Struct, frozen=True):
     requires_python: str | None = None
     location: str | None = None
     installer: str | None = None  # pip, uv, conda, as its metadata says
-    recorded: tuple[str, ...] = ()  # the versions that the metadata folders beside it state
+    records: tuple[str, ...] = ()  # the names of the metadata folders beside it
 
     @property
     def released(self) -> bool:
@@ -106,11 +107,10 @@ def read(host: Host, target: Target) -> Reading[TorchDist]:
         requires_python=_requires_python(host, installed),
         location=folder,
         installer=installer or None,
-        recorded=_recorded(host, sites[0]),
+        records=_records(host, sites[0]),
     )
-    if (
-        installer == "conda"
-    ):  # conda builds choose their own architectures, and always the new ABI (conda-forge's compilers)
+    if installer == "conda":
+        # its builds choose their own architectures, and always the new ABI (conda-forge's compilers)
         found = msgspec.structs.replace(found, arch_list=None, arch_source=None, cxx11abi=os == "linux" or None)
     if found.cuda and found.arch_list is None and os == "linux":
         arches, path = read_arches(host, join(folder, LIBRARY), join(target.prefix, LIBRARY))
@@ -133,16 +133,16 @@ def _installer(host: Host, installed: Distribution | None) -> str:
     return (host.read_text(join(installed.metadata, "INSTALLER")) or "").strip() if installed else ""
 
 
-def _recorded(host: Host, site: str) -> tuple[str, ...]:
-    """What the metadata folders of torch in this site say; of several only those that hold metadata count."""
+def _records(host: Host, site: str) -> tuple[str, ...]:
+    """The metadata folders of torch in this site; of several only those that hold metadata count."""
     found = [
         entry
         for entry in host.list_dir(site)
-        if entry.startswith("torch-") and entry.endswith((".dist-info", ".egg-info"))
+        if entry.startswith("torch-") and entry[6:7].isdigit() and entry.endswith((".dist-info", ".egg-info"))
     ]
     if len(found) > 1:
         found = [entry for entry in found if any(host.is_file(join(site, entry, name)) for name in METADATA)]
-    return tuple(entry[len("torch-") : entry.rindex(".")].partition("-py3")[0] for entry in found)
+    return tuple(found)
 
 
 def _requires_python(host: Host, installed: Distribution | None) -> str | None:
@@ -166,7 +166,8 @@ def parse_variant(version: str) -> tuple[str, str | None] | None:
         return "rocm", build[4:]
     if build.startswith("xpu"):
         return "xpu", None
-    return "cpu", None
+    vendor = cuda_of(version)
+    return ("cuda", vendor) if vendor else ("cpu", None)
 
 
 def _torch(edit: Edit, _key: str, value: str) -> None:
@@ -191,16 +192,16 @@ def _torch(edit: Edit, _key: str, value: str) -> None:
 
 def _store(edit: Edit, torch: TorchDist) -> None:
     edit.readings["torch"] = Known(torch, source="what-if")
-    if torch.cuda and _system(edit).os == "linux":
-        _bring_triton(edit, torch.version)
+    if (torch.cuda or torch.rocm) and _system(edit).os == "linux":
+        _bring_triton(edit, torch.version, "pytorch-triton-rocm" if torch.rocm else "triton")
 
 
-def _bring_triton(edit: Edit, version: str) -> None:
+def _bring_triton(edit: Edit, version: str, name: str) -> None:
     """Torch's CUDA wheels for Linux demand their Triton: whoever installs one has it."""
     pins = torch_builds.pins(version)
     packages = edit.readings.get("packages")
     if pins and pins.triton and isinstance(packages, Known):
-        listed = packages.value | {"triton": Package(pins.triton)}
+        listed = packages.value | {name: Package(pins.triton)}
         edit.readings["packages"] = Known(dict(sorted(listed.items())), source="what-if")
 
 

@@ -1,0 +1,26 @@
+"""CUDA_VISIBLE_DEVICES as CUDA and torch read it."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the variable asks for: `kind` is index, gpu or mig; `rest` begins at the first item that ends the list."""
+
+    kind: str
+    items: tuple[str, ...]
+    rest: tuple[str, ...] = ()
+
+
+def parse(value: str) -> Asked:
+    """The list up to the first item of another kind, or below zero."""
+    items = [item.strip() for item in value.split(",")]
+    kind = _kind(items[0])
+    end = next((place for place, item in enumerate(items) if _kind(item) != kind), len(items))
+    return Asked(kind, tuple(items[:end]), tuple(items[end:])) if kind else Asked("", (), tuple(items))
+
+
+def _kind(item: str) -> str:
+    lower = item.lower()
+    return "gpu" if lower.startswith("gpu-") else "mig" if lower.startswith("mig-") else "index" * item.isdigit()

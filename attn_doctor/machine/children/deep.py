@@ -1,0 +1,54 @@
+"""Imports one module in the target's own interpreter and says what it is. Stand-alone: `python -I deep.py MODULE`.
+
+Prints one line, a marker and JSON behind it, whatever else the import prints. A crash or a hang is seen by the parent.
+"""
+
+import json
+import sys
+from typing import Any
+
+MARKER = "ATTN_DOCTOR_DEEP "
+
+
+def of_torch(torch: Any) -> "dict[str, Any]":
+    """What only a running torch can say. Each answer is asked for by itself: one that fails is left out."""
+    questions = {
+        "cuda": lambda: torch.version.cuda,
+        "rocm": lambda: torch.version.hip,
+        "cxx11abi": lambda: bool(torch._C._GLIBCXX_USE_CXX11_ABI),  # noqa: SLF001 - there is no public name
+        "arch_list": lambda: torch.cuda.get_arch_list(),  # noqa: PLW0108 - the attribute may be missing
+        "cuda_available": lambda: torch.cuda.is_available(),  # noqa: PLW0108
+        "devices": lambda: [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "capabilities": lambda: [
+            ".".join(map(str, torch.cuda.get_device_capability(index))) for index in range(torch.cuda.device_count())
+        ],
+        "cudnn": lambda: torch.backends.cudnn.version(),  # noqa: PLW0108
+        "flash_sdpa": lambda: torch.backends.cuda.is_flash_attention_available(),  # noqa: PLW0108
+        "mps_available": lambda: torch.backends.mps.is_available(),  # noqa: PLW0108
+    }
+    answers = {}
+    for name, ask in questions.items():
+        try:
+            answers[name] = ask()
+        except Exception:  # noqa: BLE001, PERF203, S112 - an older torch lacks some of these
+            continue
+    return answers
+
+
+def main(name: str) -> "dict[str, Any]":
+    """Import, describe, print."""
+    try:
+        module = __import__(name, fromlist=["_"])
+    except BaseException as error:  # noqa: BLE001 - whatever stops the import is the answer
+        return {"module": name, "error": f"{type(error).__name__}: {error}"}
+    version = getattr(module, "__version__", None)
+    found = {"module": name, "error": None, "version": None if version is None else str(version)}
+    found["file"] = getattr(module, "__file__", None)
+    if name == "torch":
+        found["torch"] = of_torch(module)
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"\n{MARKER}{json.dumps(main(sys.argv[1]))}\n")
+    sys.stdout.flush()
