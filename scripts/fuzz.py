@@ -83,7 +83,9 @@ def of_names(text: str) -> None:
     torch_builds.arch_list(text, text, "linux", "x86_64")
     torch_builds.cxx11abi(text, text, "linux", "x86_64")
     torch_builds.pins(text)
-    key = resolve.Key("linux", "x86_64", "glibc-2.35", text, text, text, torch_release=True, cxx11abi=None, capabilities=())
+    key = resolve.Key(
+        "linux", "x86_64", "glibc-2.35", text, text, text, torch_release=True, cxx11abi=None, capabilities=()
+    )
     resolve.fitting("flash-attn", key)
 
 
@@ -104,7 +106,16 @@ def of_call(text: str) -> None:
 def of_binary(data: bytes) -> None:
     """A shared library: every question that is asked of one, each by itself."""
     elf = Elf(data)
-    for name in ("sections", "needed", "soname", "rpath", "runpath", "undefined", "required_versions", "defined_versions"):
+    for name in (
+        "sections",
+        "needed",
+        "soname",
+        "rpath",
+        "runpath",
+        "undefined",
+        "required_versions",
+        "defined_versions",
+    ):
         with suppress(NotReadable):
             getattr(elf, name)
     for ask in (lambda: elf.defines("cudaMalloc"), lambda: fatbin.read(elf)):

@@ -12,7 +12,7 @@ MARKER = "ATTN_DOCTOR_DEEP "
 
 def of_torch(torch: Any) -> "dict[str, Any]":
     """What only a running torch can say. Each answer is asked for by itself: one that fails is left out."""
-    questions = {
+    questions: dict[str, Any] = {
         "cuda": lambda: torch.version.cuda,
         "rocm": lambda: torch.version.hip,
         "cxx11abi": lambda: bool(torch._C._GLIBCXX_USE_CXX11_ABI),  # noqa: SLF001 - there is no public name
@@ -42,7 +42,7 @@ def main(name: str) -> "dict[str, Any]":
     except BaseException as error:  # noqa: BLE001 - whatever stops the import is the answer
         return {"module": name, "error": f"{type(error).__name__}: {error}"}
     version = getattr(module, "__version__", None)
-    found = {"module": name, "error": None, "version": None if version is None else str(version)}
+    found: dict[str, Any] = {"module": name, "error": None, "version": None if version is None else str(version)}
     found["file"] = getattr(module, "__file__", None)
     if name == "torch":
         found["torch"] = of_torch(module)

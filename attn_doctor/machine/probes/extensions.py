@@ -59,7 +59,7 @@ class Table(msgspec.Struct, frozen=True):
     interfaces: tuple[Interface, ...]
 
 
-class Extension(msgspec.Struct, frozen=True, omit_defaults=True):
+class Extension(msgspec.Struct, frozen=True):
     """One compiled file of a package; `path` is None where the package is there without it."""
 
     path: str | None
@@ -92,7 +92,7 @@ class Foreign(msgspec.Struct, frozen=True):
     instead: str | None = None  # the folder of torch's own copy
 
 
-class TorchLibraries(msgspec.Struct, frozen=True, omit_defaults=True):
+class TorchLibraries(msgspec.Struct, frozen=True):
     """What torch's own libraries need and do not get: name and who asks for it."""
 
     folder: str
@@ -107,7 +107,7 @@ class Offered(msgspec.Struct, frozen=True):
     versions: dict[str, str]
 
 
-class Extensions(msgspec.Struct, frozen=True, omit_defaults=True):
+class Extensions(msgspec.Struct, frozen=True):
     """By package; a package whose files are not where they are expected is not listed."""
 
     packages: dict[str, tuple[Extension, ...]] = {}
