@@ -181,5 +181,7 @@ def visible(gpus: tuple[Gpu, ...], variable: str | None) -> tuple[Gpu, ...]:
             return gpus  # identifiers are private and not recorded: which of the GPUs they mean is not known here
         if not digits(text) or int(text) >= len(gpus):
             break
+        if gpus[int(text)] in kept:
+            return ()  # a GPU named twice: CUDA shows none at all
         kept.append(gpus[int(text)])
     return tuple(kept)

@@ -111,6 +111,11 @@ def remarks(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[str, ...]:
     release = table.release(machine.torch.version)
     chosen = next(kernel for kernel in found if kernel.chosen)
     flash = f"FlashAttention {release.bundled_flash[-1]} kernel" if release else "flash kernel"
+    if machine.os == "windows" and chosen.kernel == "mem_efficient":
+        return (
+            "runs torch's flash or memory-efficient kernel",
+            *(k.reason for k in found if k.reason and not k.usable),
+        )
     said = [f"runs torch's {NAMES[chosen.kernel].format(flash=flash)} here"]
     if chosen.kernel != "flash":
         said += [

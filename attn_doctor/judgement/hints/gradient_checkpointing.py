@@ -11,5 +11,5 @@ def advise(machine: Machine, _ready: frozenset[str]) -> Hint | None:
     api = hints.api("checkpoint", machine.torch.version) if machine.torch else None
     if api is None:
         return None
-    text = "in training: much less memory for activations, about a third more time"
+    text = "in training: less memory for activations, more time for computing them again"
     return Hint("gradient_checkpointing", text, api.value, api.source)

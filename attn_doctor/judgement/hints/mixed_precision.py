@@ -15,7 +15,7 @@ def advise(machine: Machine, _ready: frozenset[str]) -> Hint | None:
     if machine.device != "cuda" or autocast is None or scaler is None:
         return None
     if all_reach(machine.capabilities, "bf16"):
-        text = "bfloat16 in the forward pass halves memory and needs no gradient scaler"
+        text = "bfloat16 in the forward pass: less memory, and no gradient scaler needed"
         return Hint("mixed_precision", text, f"with {_with(autocast.value, 'torch.bfloat16')}:", autocast.source)
     if not all_reach(machine.capabilities, "fp16"):
         return None

@@ -13,5 +13,5 @@ def advise(machine: Machine, _ready: frozenset[str]) -> Hint | None:
     api = hints.api("tf32", torch.version) if torch else None
     if api is None or machine.device != "cuda" or not all_reach(machine.capabilities, "tf32"):
         return None
-    text = "float32 matrix products on tensor cores, several times as fast, with a mantissa of ten bits"
+    text = "float32 matrix products on tensor cores, with a mantissa of ten bits"
     return Hint("tf32", text, api.value, api.source)

@@ -21,6 +21,11 @@ def parse(value: str) -> Asked:
     return Asked(kind, tuple(items[:end]), tuple(items[end:])) if kind else Asked("", (), tuple(items))
 
 
+def twice(asked: Asked) -> str | None:
+    """The first item that is named more than once: CUDA then shows no GPU at all."""
+    return next((item for item in asked.items if asked.items.count(item) > 1), None)
+
+
 def _kind(item: str) -> str:
     lower = item.lower()
     return "gpu" if lower.startswith("gpu-") else "mig" if lower.startswith("mig-") else "index" * item.isdigit()

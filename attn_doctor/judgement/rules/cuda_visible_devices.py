@@ -17,11 +17,13 @@ def check(machine: Machine, environment: dict[str, str], gpus: tuple[Gpu, ...]) 
     value = environment.get("CUDA_VISIBLE_DEVICES")
     cards = [gpu for gpu in gpus if gpu.vendor == "nvidia"]
     # none visible is AD107, partitions are AD110
-    if value is None or not cards or not machine.gpus or any(gpu.mig for gpu in cards):
+    if value is None or not cards or any(gpu.mig for gpu in cards):
         return None
     asked = _visible.parse(value)
-    if twice := next((item for item in asked.items if asked.items.count(item) > 1), None):
+    if twice := _visible.twice(asked):
         return _twice(value, twice, asked)
+    if not machine.gpus:
+        return None  # AD107
     if asked.kind != "index":
         return None
     gone = next((item for item in asked.items if int(item) >= len(cards)), None)

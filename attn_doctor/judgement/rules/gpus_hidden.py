@@ -7,13 +7,19 @@ then says that CUDA is not available, as if there were no GPU.
 from __future__ import annotations
 
 from attn_doctor.judgement.rule import Problem, Rule
+from attn_doctor.judgement.rules import _visible
 from attn_doctor.judgement.view import Machine
 from attn_doctor.machine.probes.gpus import Gpu
 
 
 def check(machine: Machine, environment: dict[str, str], gpus: tuple[Gpu, ...]) -> Problem | None:
     hidden = environment.get("CUDA_VISIBLE_DEVICES")
-    if hidden is None or machine.gpus or not any(gpu.vendor == "nvidia" for gpu in gpus):
+    if (
+        hidden is None
+        or _visible.twice(_visible.parse(hidden))
+        or machine.gpus
+        or not any(gpu.vendor == "nvidia" for gpu in gpus)
+    ):
         return None
     return Problem(
         f"CUDA_VISIBLE_DEVICES={hidden!r} hides all {len(gpus)} GPUs from torch.", fix=("unset CUDA_VISIBLE_DEVICES",)

@@ -57,13 +57,13 @@ def _told(
 
 def _name(path: str) -> str:
     entry = path.rpartition("/")[2]
-    return normalise(entry[: entry.rindex(".")].partition("-")[0])
+    return normalise(entry.rpartition(".")[0].partition("-")[0])
 
 
 def _version(path: str) -> str:
     """'2.7.0' of flash_attn-2.7.0-py3.11-linux-x86_64.egg and of flash_attn-2.7.0.dist-info."""
     entry = path.rpartition("/")[2]
-    return public(entry[: entry.rindex(".")].partition("-")[2].partition("-py3")[0])
+    return public(entry.rpartition(".")[0].partition("-")[2].partition("-py3")[0])
 
 
 def _key(path: str) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ def check(machine: Machine, torch: TorchDist) -> Problem | None:
 
 def _version(record: str) -> str:
     """'2.8.0+cu128' of torch-2.8.0+cu128.dist-info."""
-    return record[len("torch-") : record.rindex(".")].partition("-py3")[0]
+    return record.removeprefix("torch-").rpartition(".")[0].partition("-py3")[0]
 
 
 def _same(recorded: str, true: str) -> bool:
