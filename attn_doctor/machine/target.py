@@ -42,6 +42,15 @@ def locate(host: Host, python: str | None = None, venv: str | None = None) -> Ta
 
     Raises NoTarget where an option, or $VIRTUAL_ENV, points to no environment.
     """
+    found = _locate(host, python, venv)
+    user = user_site(host, found)
+    if user is None or user in found.site_packages or not host.is_dir(user):
+        return found
+    # the interpreter looks there first; here it comes last, so that a second copy in it is seen as one (AD309)
+    return msgspec.structs.replace(found, site_packages=(*found.site_packages, user))
+
+
+def _locate(host: Host, python: str | None, venv: str | None) -> Target:
     if python is not None:
         return _of_python(host, os.path.abspath(os.path.expanduser(python)), "--python")
     if venv is not None:
@@ -221,6 +230,17 @@ def _ask(host: Host, python: str, chosen_by: str) -> Target:
         own=prefix == sys.prefix,
         base=base if base != prefix else None,
     )
+
+
+def user_site(host: Host, target: Target) -> str | None:
+    """The per-user folder of packages that this target sees; a virtual environment of its own sees none."""
+    home = host.env("HOME")
+    if host.system()[0] == "windows" or not home or host.env("PYTHONNOUSERSITE"):
+        return None
+    if target.kind not in ("system", "conda") and not target.system_site:
+        return None
+    minor = ".".join(target.version.split(".")[:2])
+    return join(host.env("PYTHONUSERBASE") or join(home, ".local"), f"lib/python{minor}/site-packages")
 
 
 class Distribution(msgspec.Struct, frozen=True):

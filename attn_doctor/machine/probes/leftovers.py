@@ -9,7 +9,7 @@ from attn_doctor.machine.facts import Known, Reading
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.probe import Probe
 from attn_doctor.machine.probes.packages import WatchedPackages, parse_version
-from attn_doctor.machine.target import Target, normalise
+from attn_doctor.machine.target import Target, normalise, user_site
 
 CLAIMS = (".dist-info", ".egg", ".egg-info", ".egg-link")
 
@@ -22,17 +22,6 @@ class Leftovers(msgspec.Struct, frozen=True):
     torch_versions: tuple[str | None, ...] = ()  # of the copies, where there are several; None: it does not say
     rivals: tuple[str, ...] = ()  # metadata and eggs of one compiled package, where several claim to be it
     eggs_first: bool = False  # easy-install.pth puts eggs before the packages of the folder
-
-
-def user_site(host: Host, target: Target) -> str | None:
-    """The per-user folder of packages that this target sees; a virtual environment of its own sees none."""
-    home = host.env("HOME")
-    if host.system()[0] == "windows" or not home or host.env("PYTHONNOUSERSITE"):
-        return None
-    if target.kind not in ("system", "conda") and not target.system_site:
-        return None
-    minor = ".".join(target.version.split(".")[:2])
-    return join(host.env("PYTHONUSERBASE") or join(home, ".local"), f"lib/python{minor}/site-packages")
 
 
 def read(host: Host, target: Target) -> Reading[Leftovers]:
