@@ -22,7 +22,7 @@ COMPANIONS = ("torchvision", "torchaudio")
 def installer(machine: Machine) -> str:
     """'python -m pip install' of the target, or uv where the target has no pip."""
     python = machine.python
-    if python is None or not python.executable or python.own:
+    if python is None or not python.executable:
         return "pip install"
     reading = machine.facts.readings.get("tools")
     found = getattr(getattr(reading, "value", None), "found", {})

@@ -469,3 +469,18 @@ def test_run_from_a_uv_environment_it_knows_that_there_is_no_pip_of_venv(uv_venv
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["readings"]["python"]["value"]
     assert (found["prefix"], found["kind"], found["own"]) == (str(uv_venv), "uv", True)
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/bin/python3"), reason="no system Python")
+def test_a_torch_that_pip_put_into_the_users_folder_is_found(cli: Cli, tmp_path: Path) -> None:
+    minor = ".".join(asked("/usr/bin/python3", "'.'.join(map(str, sys.version_info[:3]))").split(".")[:2])
+    site = tmp_path / f"lib/python{minor}/site-packages"
+    (site / "torch").mkdir(parents=True)
+    (site / "torch/version.py").write_text("__version__ = '2.9.1+cpu'\ncuda = None\n")
+    base = {"PYTHONUSERBASE": str(tmp_path)}
+    found = readings(cli("facts", "--python", "/usr/bin/python3", env=base))["torch"]
+    assert found["value"]["version"] == "2.9.1+cpu"
+    assert (
+        readings(cli("facts", "--python", "/usr/bin/python3", env=base | {"PYTHONNOUSERSITE": "1"}))["torch"]["status"]
+        == "absent"
+    )
