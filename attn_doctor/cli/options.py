@@ -113,7 +113,7 @@ def write(text: str, output: str | None, exact: bool = False) -> None:
                 file.write(text)
         except OSError as error:
             raise BadInput(f"cannot write {output}: {error.strerror}") from error
-    elif exact:
+    elif exact and hasattr(sys.stdout, "buffer"):
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8"))
     else:
