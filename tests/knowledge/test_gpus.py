@@ -62,9 +62,7 @@ def test_a_product_is_found_by_its_own_name(name: str, capability: str, gib: int
         ("P4000", "Quadro P4000", "6.1"),
     ],
 )
-def test_a_family_name_gives_its_usual_product(
-    family: str, canonical: str, capability: str
-) -> None:
+def test_a_family_name_gives_its_usual_product(family: str, canonical: str, capability: str) -> None:
     product = find(family)
     assert product is not None
     assert (product.name, product.compute_capability) == (canonical, capability)
@@ -196,9 +194,7 @@ def test_a_mig_slice_has_the_memory_of_the_slice(name: str, gib: int) -> None:
     assert product.memory_bytes == gib * GIB
 
 
-@pytest.mark.parametrize(
-    ("name", "gib"), [("RTX 4060 Ti", 8), ("RTX 4060 Ti 16GB", 16), ("RTX 4060 Ti 16 GB", 16)]
-)
+@pytest.mark.parametrize(("name", "gib"), [("RTX 4060 Ti", 8), ("RTX 4060 Ti 16GB", 16), ("RTX 4060 Ti 16 GB", 16)])
 def test_a_size_after_the_name_counts(name: str, gib: int) -> None:
     product = find(name)
     assert product is not None
@@ -295,10 +291,6 @@ def test_a_product_names_the_sources_of_both_facts() -> None:
 
 
 def test_importing_the_table_does_not_load_difflib() -> None:
-    code = (
-        f"import sys, {gpus.__name__} as gpus; gpus.find('A100'); print('difflib' in sys.modules)"
-    )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
+    code = f"import sys, {gpus.__name__} as gpus; gpus.find('A100'); print('difflib' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert shown.stdout.strip() == "False"

@@ -136,7 +136,7 @@ def test_no_architectures_where_not_established(torch: str, cuda: str | None) ->
         ("2.9.0.dev20250901+cu128", "12.8", "linux", "x86_64", True),
     ],
 )
-def test_cxx11abi(torch: str, cuda: str | None, os: str, arch: str, abi: bool | None) -> None:  # noqa: FBT001
+def test_cxx11abi(torch: str, cuda: str | None, os: str, arch: str, abi: bool | None) -> None:
     assert torch_builds.cxx11abi(torch, cuda, os, arch) is abi
 
 
