@@ -14,7 +14,7 @@ import atheris
 with atheris.instrument_imports(include=["attn_doctor"]):
     from attn_doctor.errors import AttnDoctorError
     from attn_doctor.judgement import need
-    from attn_doctor.judgement.backends._flash import parse_build
+    from attn_doctor.judgement.backends._package import parse_build
     from attn_doctor.judgement.check import check
     from attn_doctor.knowledge import capability, cuda, gpus, torch_builds, versions
     from attn_doctor.machine import gather, target, whatif

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from attn_doctor.machine.probes.gpus import Gpu
 
 
+def cuda_package(
+    machine: Machine, gpu: Gpu | None, need: Need, demands: Demands, version: str | None = None
+) -> Iterator[Obstacle]:
+    """What every package of CUDA kernels takes: a GPU it serves, what the model needs, a driver, a CUDA torch."""
+    yield from nvidia_gpu(machine, gpu, demands)
+    yield from needs(need, demands, gpu, version)
+    yield from driver(machine)
+    yield from torch(machine, gpu)
+
+
 def nvidia_gpu(machine: Machine, gpu: Gpu | None, demands: Demands) -> Iterator[Obstacle]:
     """An NVIDIA GPU of sufficient capability, on an operating system that has CUDA."""
     if machine.os == "macos":

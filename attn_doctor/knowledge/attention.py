@@ -49,6 +49,7 @@ class SourceBuild(msgspec.Struct, frozen=True):
     version: str
     min_nvcc: str
     min_nvcc_by_major: dict[str, str]  # by the major of the GPU's compute capability
+    first_with_code_for: dict[str, str]  # likewise: the first release that compiles for it
     majors: tuple[int, ...]  # for which the build makes code
     process_peak_gib: float
     reserve_gib: float

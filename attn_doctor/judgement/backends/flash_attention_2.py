@@ -12,23 +12,17 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
-from attn_doctor.judgement.backends._flash import built_remark, installed_or_way
+from attn_doctor.judgement.backends._package import Brought
 from attn_doctor.knowledge.attention import demands, source_build
 from attn_doctor.knowledge.capability import capability
-from attn_doctor.knowledge.versions import major, numbers
+from attn_doctor.knowledge.versions import numbers
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
 
-SERIES = 2
-
-
-def installed(machine: Machine) -> Package | None:
-    package = machine.packages.get("flash-attn")
-    return package if package and major(package.version) == SERIES else None
+BROUGHT = Brought("flash-attn", series="2")
 
 
 def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
@@ -40,12 +34,12 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
         yield from conditions.driver(machine)
         yield from conditions.torch(machine, gpu)
         yield from code(machine, gpu)
-    yield from conditions.needs(need, row, gpu, version(machine))
+    yield from conditions.needs(need, row, gpu, BROUGHT.version(machine))
 
 
 def on_amd(machine: Machine) -> Iterator[Obstacle]:
     """AMD GPUs run it through Composable Kernel or Triton; attn-doctor makes no such build."""
-    if installed(machine) is None or not (machine.torch and machine.torch.rocm):
+    if BROUGHT.installed(machine) is None or not (machine.torch and machine.torch.rocm):
         yield Obstacle("blocked", "on AMD it is a source build against a ROCm torch, which attn-doctor does not make")
 
 
@@ -55,34 +49,27 @@ def code(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
         return
     gpu_major = capability(gpu.compute_capability)[0]
     row = source_build("flash-attn", "2")
-    have = version(machine)
+    have = BROUGHT.version(machine)
+    first = row.first_with_code_for.get(str(gpu_major))
     if gpu_major >= min(row.majors) and gpu_major not in row.majors:
         yield Obstacle(
             "blocked", f"no release up to {row.version} has code for compute capability {gpu.compute_capability}"
         )
-    elif gpu_major in FIRST_WITH_CODE and have and numbers(have) < numbers(FIRST_WITH_CODE[gpu_major]):
-        yield Obstacle("installable", f"{have} has no code for this GPU; {FIRST_WITH_CODE[gpu_major]} and later have")
+    elif first and have and numbers(have) < numbers(first):
+        yield Obstacle("installable", f"{have} has no code for this GPU; {first} and later have")
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     if gpu and gpu.vendor == "nvidia":
-        yield from installed_or_way(machine, gpu, installed(machine), "flash-attn")
+        yield from BROUGHT.ways(machine, gpu)
 
-
-def version(machine: Machine) -> str | None:
-    package = installed(machine)
-    return package.version if package else None
-
-
-# flash-attention setup.py at the tags: sm_100 and sm_120 from 2.7.3 on
-FIRST_WITH_CODE = {10: "2.7.3", 12: "2.7.3"}
 
 BACKEND = Backend(
     "flash_attention_2",
     "FlashAttention 2",
     obstacles,
-    version,
+    BROUGHT.version,
     ways,
     package="flash-attn",
-    remarks=lambda machine, _gpu, _need: built_remark(installed(machine)),
+    remarks=BROUGHT.remarks,
 )

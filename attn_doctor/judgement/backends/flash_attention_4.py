@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
-from attn_doctor.judgement.backends._flash import built_remark
+from attn_doctor.judgement.backends._package import Brought
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
 
@@ -19,43 +19,32 @@ if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
 
-PACKAGE = "flash-attn-4"
+BROUGHT = Brought("flash-attn-4")
 BACKWARD_MAJOR = 9
-
-
-def installed(machine: Machine) -> Package | None:
-    return machine.packages.get(PACKAGE)
 
 
 def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
     row = demands("flash_attention_4")
-    yield from conditions.nvidia_gpu(machine, gpu, row)
-    yield from conditions.needs(need, row, gpu, None)
-    yield from conditions.driver(machine)
-    yield from conditions.torch(machine, gpu)
+    yield from conditions.cuda_package(machine, gpu, need, row)
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
 
-    if installed(machine) is None:
-        found = wheel_choice.fits(machine, gpu, PACKAGE)
+    if BROUGHT.installed(machine) is None:
+        found = wheel_choice.fits(machine, gpu, BROUGHT.package)
         if found:
             yield Obstacle("installable", f"{found[0].version}, a pre-release: it has no other")
         else:
             yield Obstacle("blocked", "no release for this Python and system")
 
 
-def remarks(machine: Machine, gpu: Gpu | None, _need: Need) -> tuple[str, ...]:
+def remarks(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[str, ...]:
     forward_only = gpu and gpu.compute_capability and capability(gpu.compute_capability)[0] < BACKWARD_MAJOR
-    return (*built_remark(installed(machine)), *(("forward only on 8.x",) if forward_only else ()))
+    return (*BROUGHT.remarks(machine, gpu, need), *(("forward only on 8.x",) if forward_only else ()))
 
 
-def version(machine: Machine) -> str | None:
-    package = installed(machine)
-    return package.version if package else None
-
-
-BACKEND = Backend("flash_attention_4", "FlashAttention 4", obstacles, version, ways, package=PACKAGE, remarks=remarks)
+BACKEND = Backend(
+    "flash_attention_4", "FlashAttention 4", obstacles, BROUGHT.version, ways, package=BROUGHT.package, remarks=remarks
+)

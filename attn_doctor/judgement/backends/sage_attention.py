@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
-from attn_doctor.judgement.backends._flash import built_remark, unfit
+from attn_doctor.judgement.backends._package import Brought, unfit
 from attn_doctor.judgement.backends.triton import compiler_chain
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
@@ -21,32 +21,24 @@ if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
     from attn_doctor.wheels.catalogue import Wheel
 
-PACKAGE = "sageattention"
-
-
-def installed(machine: Machine) -> Package | None:
-    return machine.packages.get(PACKAGE)
+BROUGHT = Brought("sageattention")
 
 
 def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
     row = demands("sage_attention")
-    yield from conditions.nvidia_gpu(machine, gpu, row)
-    yield from conditions.needs(need, row, gpu, None)
-    yield from conditions.driver(machine)
-    yield from conditions.torch(machine, gpu)
+    yield from conditions.cuda_package(machine, gpu, need, row)
     yield from compiler_chain(machine)
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
 
-    package = installed(machine)
-    wrong = unfit(machine, gpu, PACKAGE, package) if package else None
+    package = BROUGHT.installed(machine)
+    wrong = unfit(machine, gpu, BROUGHT.package, package) if package else None
     if package is None or wrong:
-        found = [wheel for wheel in wheel_choice.fits(machine, gpu, PACKAGE) if _serves(wheel, gpu)]
+        found = [wheel for wheel in wheel_choice.fits(machine, gpu, BROUGHT.package) if _serves(wheel, gpu)]
         way = wheel_choice.described(found[0]) if found else "1.0.6, its Triton kernels"
         yield Obstacle("installable", f"{wrong}; {way}" if wrong else way)
 
@@ -58,13 +50,10 @@ def _serves(wheel: Wheel, gpu: Gpu | None) -> bool:
     return least is None or on is None or capability(on) >= capability(least)
 
 
-def remarks(machine: Machine, _gpu: Gpu | None, _need: Need) -> tuple[str, ...]:
-    return (*built_remark(installed(machine)), "8-bit, inference only")
+def remarks(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[str, ...]:
+    return (*BROUGHT.remarks(machine, gpu, need), "8-bit, inference only")
 
 
-def version(machine: Machine) -> str | None:
-    package = installed(machine)
-    return package.version if package else None
-
-
-BACKEND = Backend("sage_attention", "SageAttention", obstacles, version, ways, package=PACKAGE, remarks=remarks)
+BACKEND = Backend(
+    "sage_attention", "SageAttention", obstacles, BROUGHT.version, ways, package=BROUGHT.package, remarks=remarks
+)

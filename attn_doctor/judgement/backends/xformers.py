@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
-from attn_doctor.judgement.backends._flash import built_remark, installed_or_way
+from attn_doctor.judgement.backends._package import Brought
 from attn_doctor.knowledge.attention import demands, xformers_floor
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import public
@@ -21,29 +21,23 @@ if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
-    from attn_doctor.machine.probes.packages import Package
 
-
-def installed(machine: Machine) -> Package | None:
-    return machine.packages.get("xformers")
+BROUGHT = Brought("xformers")
 
 
 def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
     row = demands("xformers")
     if gpu and gpu.vendor == "amd":
-        if installed(machine) is None:
+        if BROUGHT.installed(machine) is None:
             yield Obstacle("blocked", "on AMD it comes from a ROCm folder of the PyTorch index, by hand")
         return
-    yield from conditions.nvidia_gpu(machine, gpu, row)
-    yield from conditions.needs(need, row, gpu, None)
-    yield from conditions.driver(machine)
-    yield from conditions.torch(machine, gpu)
+    yield from conditions.cuda_package(machine, gpu, need, row)
     yield from code(machine, gpu)
 
 
 def code(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     """Code for the GPU in the installed version."""
-    have = version(machine)
+    have = BROUGHT.version(machine)
     if have is None or gpu is None or gpu.compute_capability is None:
         return
     floor = xformers_floor(have)
@@ -53,12 +47,12 @@ def code(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     if gpu and gpu.vendor == "nvidia":
-        yield from installed_or_way(machine, gpu, installed(machine), "xformers", wrong=pin_mismatch(machine))
+        yield from BROUGHT.ways(machine, gpu, wrong=pin_mismatch(machine))
 
 
 def pin_mismatch(machine: Machine) -> str | None:
     """Each release demands one torch: installing another afterwards breaks its extension."""
-    have, torch = version(machine), machine.torch
+    have, torch = BROUGHT.version(machine), machine.torch
     if have is None or torch is None or not torch.released:
         return None
     from attn_doctor.wheels.catalogue import wheels
@@ -70,17 +64,12 @@ def pin_mismatch(machine: Machine) -> str | None:
     return f"{have} was built for torch {' or '.join(sorted(exact))}; torch {torch.version} is installed"
 
 
-def version(machine: Machine) -> str | None:
-    package = installed(machine)
-    return package.version if package else None
-
-
 BACKEND = Backend(
     "xformers",
     "xFormers",
     obstacles,
-    version,
+    BROUGHT.version,
     ways,
     package="xformers",
-    remarks=lambda machine, _gpu, _need: built_remark(installed(machine)),
+    remarks=BROUGHT.remarks,
 )

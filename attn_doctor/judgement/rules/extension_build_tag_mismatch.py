@@ -9,7 +9,7 @@ certainty, and this finding keeps silent.
 from __future__ import annotations
 
 from attn_doctor.judgement import binaries
-from attn_doctor.judgement.backends import _flash
+from attn_doctor.judgement.backends import _package
 from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.judgement.view import Machine
 from attn_doctor.machine.probes.packages import Package
@@ -23,7 +23,7 @@ def check(machine: Machine, packages: dict[str, Package], torch: TorchDist) -> P
         (f"{name} {said}.", *binaries.repair(machine, name)[:1])
         for name in BUILT
         if name in packages and not binaries.proof(machine, name)
-        if (said := _flash.mismatch(machine, packages[name]))
+        if (said := _package.mismatch(machine, packages[name]))
     ]
     if not found:
         return None

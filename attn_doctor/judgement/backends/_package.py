@@ -1,4 +1,4 @@
-"""What the FlashAttention packages have in common: an installed build that may be for another torch."""
+"""What backends have in common that a package of their own brings: which build is installed, and does it fit."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from attn_doctor.judgement import binaries
 from attn_doctor.judgement.backend import Obstacle, worst
 from attn_doctor.knowledge.capability import short
 from attn_doctor.knowledge.versions import major, major_minor, public
 
 if TYPE_CHECKING:
+    from attn_doctor.judgement.need import Need
     from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.machine.probes.packages import Package
@@ -70,30 +73,40 @@ def real_abi(package: Package, minor: str | None, label: bool | None) -> bool | 
     return published.cxx11abi if published else label or None
 
 
-def installed_or_way(
-    machine: Machine,
-    gpu: Gpu | None,
-    installed: Package | None,
-    package: str,
-    series: str = "2",
-    wrong: str | None = None,
-) -> Iterator[Obstacle]:
-    """Nothing where the installed build fits, else how a fitting one comes in. `wrong`: what is known against it."""
-    from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+class Brought(msgspec.Struct, frozen=True):
+    """The distribution that brings a backend. `series`: flash-attn's 1.x and 2.x are two backends of one name."""
 
-    if installed is None:
-        yield from wheel_choice.ways(machine, gpu, package, series)
-        return
-    problem = wrong or unfit(machine, gpu, package, installed)
-    if problem:
-        found = list(wheel_choice.ways(machine, gpu, package, series))
-        yield Obstacle(worst(found), problem)
-        yield from found
+    package: str
+    series: str | None = None
 
+    def installed(self, machine: Machine) -> Package | None:
+        """What is there of it."""
+        found = machine.packages.get(self.package)
+        return found if found and self.series in (None, str(major(found.version))) else None
 
-def built_remark(installed: Package | None) -> tuple[str, ...]:
-    """What is known of the installed build."""
-    if installed is None:
-        return ()
-    said = f", built for {installed.build}" if installed.build and installed.build not in installed.version else ""
-    return (installed.version + said,)
+    def version(self, machine: Machine) -> str | None:
+        """Of what is installed."""
+        found = self.installed(machine)
+        return found.version if found else None
+
+    def remarks(self, machine: Machine, _gpu: Gpu | None, _need: Need) -> tuple[str, ...]:
+        """What is known of the installed build."""
+        found = self.installed(machine)
+        if found is None:
+            return ()
+        said = f", built for {found.build}" if found.build and found.build not in found.version else ""
+        return (found.version + said,)
+
+    def ways(self, machine: Machine, gpu: Gpu | None, wrong: str | None = None) -> Iterator[Obstacle]:
+        """Nothing where a fitting build is installed, else how one comes in. `wrong`: what is known against it."""
+        from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+
+        series = self.series or "2"
+        found = self.installed(machine)
+        problem = wrong or (unfit(machine, gpu, self.package, found) if found else None)
+        if found is None:
+            yield from wheel_choice.ways(machine, gpu, self.package, series)
+        elif problem:
+            nearest = list(wheel_choice.ways(machine, gpu, self.package, series))
+            yield Obstacle(worst(nearest), problem)
+            yield from nearest
