@@ -10,7 +10,7 @@ import msgspec
 
 from attn_doctor.judgement import commands
 from attn_doctor.knowledge import capability
-from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.tables import rows
 from attn_doctor.knowledge.versions import major, numbers
 from attn_doctor.machine.binaries.fatbin import GpuCode, supported
 
@@ -37,17 +37,9 @@ class Symbol(msgspec.Struct, frozen=True):
     source: str
 
 
-class Symbols(msgspec.Struct, frozen=True):
-    """The table `symbols`."""
-
-    as_of: str
-    rows: tuple[Symbol, ...]
-
-
 def readable(symbol: str) -> str:
     """'c10::cuda::SetDevice(int)' for '_ZN3c104cuda9SetDeviceEi'; as it is where the table does not know it."""
-    rows = load("symbols", Symbols).rows
-    return next((row.readable for row in rows if row.mangled == symbol), symbol)
+    return next((row.readable for row in rows("symbols", Symbol) if row.mangled == symbol), symbol)
 
 
 def files(machine: Machine, package: str) -> tuple[Extension, ...]:

@@ -12,7 +12,7 @@ from attn_doctor.judgement.report import BackendVerdict, Finding, Recommendation
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
-from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.tables import rows
 from attn_doctor.knowledge.versions import numbers, public
 
 
@@ -25,18 +25,11 @@ class Preference(msgspec.Struct, frozen=True):
     source: str
 
 
-class Preferences(msgspec.Struct, frozen=True):
-    """The table `preferences`."""
-
-    as_of: str
-    rows: tuple[Preference, ...]
-
-
 def preference(machine: Machine) -> Preference:
     """By the oldest GPU: what is recommended runs on all of them."""
-    rows = load("preferences", Preferences).rows
+    listed = rows("preferences", Preference)
     lowest = capability(machine.capabilities[0])[0] if machine.capabilities and machine.device == "cuda" else None
-    return next(row for row in rows if lowest in row.majors or not row.majors)
+    return next(row for row in listed if lowest in row.majors or not row.majors)
 
 
 def recommend(machine: Machine, verdicts: Sequence[BackendVerdict], findings: Sequence[Finding]) -> Recommendation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.tables import rows
 from attn_doctor.knowledge.versions import numbers
 
 
@@ -36,11 +36,6 @@ class Demands(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
-class _Demands(msgspec.Struct, frozen=True):
-    as_of: str
-    rows: tuple[Demands, ...]
-
-
 class SourceBuild(msgspec.Struct, frozen=True):
     """What compiling a package takes. Memory in GiB of one compiler process at its worst file."""
 
@@ -58,11 +53,6 @@ class SourceBuild(msgspec.Struct, frozen=True):
     source: str
 
 
-class _SourceBuilds(msgspec.Struct, frozen=True):
-    as_of: str
-    rows: tuple[SourceBuild, ...]
-
-
 class CodeFloor(msgspec.Struct, frozen=True):
     """The lowest capability a package's wheels carry code for, from a version on."""
 
@@ -71,23 +61,18 @@ class CodeFloor(msgspec.Struct, frozen=True):
     source: str
 
 
-class _CodeFloors(msgspec.Struct, frozen=True):
-    as_of: str
-    rows: tuple[CodeFloor, ...]
-
-
 def demands(backend: str) -> Demands:
     """The row of that backend."""
-    return next(row for row in load("attention", _Demands).rows if row.backend == backend)
+    return next(row for row in rows("attention", Demands) if row.backend == backend)
 
 
 def source_build(package: str, series: str) -> SourceBuild:
     """The newest release that can be compiled."""
-    rows = load("source_builds", _SourceBuilds).rows
-    return next(row for row in rows if row.package == package and row.series == series)
+    listed = rows("source_builds", SourceBuild)
+    return next(row for row in listed if row.package == package and row.series == series)
 
 
 def xformers_floor(version: str) -> CodeFloor:
     """The lowest capability that version's wheels serve."""
-    rows = load("xformers_code", _CodeFloors).rows
-    return next(row for row in rows if numbers(version) >= numbers(row.since))
+    floors = rows("xformers_code", CodeFloor)
+    return next(row for row in floors if numbers(version) >= numbers(row.since))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.tables import rows
 from attn_doctor.knowledge.versions import numbers, public
 
 
@@ -17,11 +17,6 @@ class GlibcMath(msgspec.Struct, frozen=True):
     source: str
 
 
-class _GlibcMath(msgspec.Struct, frozen=True):
-    as_of: str
-    rows: tuple[GlibcMath, ...]
-
-
 class Shadowed(msgspec.Struct, frozen=True):
     """A library of torch's that one in LD_LIBRARY_PATH replaces, up to a wheel of it or up to a torch."""
 
@@ -30,11 +25,6 @@ class Shadowed(msgspec.Struct, frozen=True):
     source: str
     wheel_before: str | None = None
     torch_before: str | None = None
-
-
-class _Shadowed(msgspec.Struct, frozen=True):
-    as_of: str
-    rows: tuple[Shadowed, ...]
 
 
 class HostGcc(msgspec.Struct, frozen=True):
@@ -46,25 +36,20 @@ class HostGcc(msgspec.Struct, frozen=True):
     source: str
 
 
-class _HostGcc(msgspec.Struct, frozen=True):
-    as_of: str
-    rows: tuple[HostGcc, ...]
-
-
 def host_gcc(torch: str) -> HostGcc | None:
     """The row of that torch; None before the table."""
-    rows = load("host_gcc", _HostGcc).rows
-    return next((row for row in rows if numbers(public(torch)) >= numbers(row.torch)), None)
+    listed = rows("host_gcc", HostGcc)
+    return next((row for row in listed if numbers(public(torch)) >= numbers(row.torch)), None)
 
 
 def clashing(glibc: str) -> tuple[GlibcMath, ...]:
     """The rows that this glibc brings into play."""
-    return tuple(row for row in load("glibc_math", _GlibcMath).rows if numbers(glibc) >= numbers(row.glibc))
+    return tuple(row for row in rows("glibc_math", GlibcMath) if numbers(glibc) >= numbers(row.glibc))
 
 
 def shadowed(library: str, wheel: str, torch: str) -> Shadowed | None:
     """The row of a library that LD_LIBRARY_PATH can replace for this torch; None where torch finds its own."""
-    for row in load("shadowed", _Shadowed).rows:
+    for row in rows("shadowed", Shadowed):
         wheel_is_old = row.wheel_before is None or numbers(wheel) < numbers(row.wheel_before)
         torch_is_old = row.torch_before is None or numbers(public(torch)) < numbers(row.torch_before)
         if row.library == library and wheel_is_old and torch_is_old:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.tables import rows
 from attn_doctor.knowledge.versions import numbers
 
 
@@ -20,12 +20,7 @@ class Framework(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
-class _Frameworks(msgspec.Struct, frozen=True):
-    as_of: str
-    rows: tuple[Framework, ...]
-
-
 def framework(distribution: str, version: str) -> Framework | None:
     """The row for an installed framework; None for one that is not in the table or older than it."""
-    rows = [row for row in load("frameworks", _Frameworks).rows if row.distribution == distribution]
-    return next((row for row in rows if numbers(version) >= numbers(row.since)), None)
+    own = [row for row in rows("frameworks", Framework) if row.distribution == distribution]
+    return next((row for row in own if numbers(version) >= numbers(row.since)), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -16,6 +16,19 @@ FOLDER = os.path.dirname(__file__)
 def load(name: str, shape: type[T]) -> T:
     """Decode the table `name`.json of this folder, decoded as `shape`; read once per process."""
     return cast("T", _load(name, cast("Any", shape)))
+
+
+class Rows(msgspec.Struct, Generic[T], frozen=True):
+    """A table that is nothing but rows of one kind."""
+
+    as_of: str
+    rows: tuple[T, ...]
+
+
+def rows(name: str, shape: type[T]) -> tuple[T, ...]:
+    """The rows of a table that is nothing but rows."""
+    table: Rows[T] = load(name, Rows[shape])  # type: ignore[valid-type]
+    return table.rows
 
 
 @cache

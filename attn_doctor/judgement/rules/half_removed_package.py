@@ -11,9 +11,9 @@ from __future__ import annotations
 from attn_doctor.judgement import commands
 from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.judgement.view import Machine
-from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.tables import rows
 from attn_doctor.machine.probes.leftovers import Leftovers
-from attn_doctor.machine.probes.packages import WatchedPackages
+from attn_doctor.machine.probes.packages import WatchedPackage
 
 # what pip puts in place of the first letters (pip/_internal/utils/temp_dir.py, AdjacentTempDirectory)
 LEADING = "-~.=%0123456789"
@@ -41,8 +41,8 @@ def original(entry: str) -> str | None:
 
 
 def _names() -> list[str]:
-    rows = load("packages_watched", WatchedPackages).rows
-    built = [row.name.replace("-", "_") for row in rows if row.built or row.name.startswith("nvidia-")]
+    watched = rows("packages_watched", WatchedPackage)
+    built = [row.name.replace("-", "_") for row in watched if row.built or row.name.startswith("nvidia-")]
     return [*built, "nvidia", "torchgen"]
 
 

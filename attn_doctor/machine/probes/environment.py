@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.tables import rows
 from attn_doctor.machine.facts import Known, Reading
 from attn_doctor.machine.host import Host
 from attn_doctor.machine.probe import Probe
@@ -19,15 +19,8 @@ class Watched(msgspec.Struct, frozen=True):
     source: str
 
 
-class WatchedVariables(msgspec.Struct, frozen=True):
-    """The table `variables`."""
-
-    as_of: str
-    rows: tuple[Watched, ...]
-
-
 def read(host: Host, _target: Target) -> Reading[dict[str, str]]:
-    names = sorted(row.name for row in load("variables", WatchedVariables).rows)
+    names = sorted(row.name for row in rows("variables", Watched))
     values = ((name, host.env(name)) for name in names)
     return Known({name: harmless(value) for name, value in values if value is not None}, source="the environment")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.tables import rows
 from attn_doctor.machine.facts import Known, Reading
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.probe import Probe
-from attn_doctor.machine.probes.packages import WatchedPackages, parse_version
+from attn_doctor.machine.probes.packages import WatchedPackage, parse_version
 from attn_doctor.machine.target import Target, normalise, user_site
 
 CLAIMS = (".dist-info", ".egg", ".egg-info", ".egg-link")
@@ -64,8 +64,8 @@ def _version(host: Host, copy: str) -> str | None:
 
 def _rivals(host: Host, target: Target) -> list[str]:
     """Everything in one folder that claims to be the same compiled package; torch itself is the torch probe's."""
-    rows = load("packages_watched", WatchedPackages).rows
-    names = {row.name for row in rows if row.built and row.name != "torch"}
+    watched = rows("packages_watched", WatchedPackage)
+    names = {row.name for row in watched if row.built and row.name != "torch"}
     found: list[str] = []
     for site in target.site_packages:
         by_name: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from attn_doctor.knowledge.tables import load
+from attn_doctor.knowledge.tables import rows
 from attn_doctor.knowledge.versions import local
 from attn_doctor.machine.facts import Known, Reading
 from attn_doctor.machine.host import CannotLook, Host, join
@@ -27,13 +27,6 @@ class WatchedPackage(msgspec.Struct, frozen=True):
     why: str
     source: str
     built: bool = False
-
-
-class WatchedPackages(msgspec.Struct, frozen=True):
-    """The table `packages_watched`."""
-
-    as_of: str
-    rows: tuple[WatchedPackage, ...]
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -99,11 +92,11 @@ def build_of_file(url: str) -> str | None:
 
 def read(host: Host, target: Target) -> Reading[dict[str, Package]]:
     installed = distributions(host, target)
-    rows = load("packages_watched", WatchedPackages).rows
-    watched = {row.name for row in rows}
+    table = rows("packages_watched", WatchedPackage)
+    watched = {row.name for row in table}
     found = {
         row.name: _package(host, installed[row.name], watched if row.built else ())
-        for row in rows
+        for row in table
         if row.name in installed
     }
     return Known(dict(sorted(found.items())), source=", ".join(target.site_packages))
