@@ -40,7 +40,7 @@ fix: dev  ## mend what the tools can mend by themselves
 	$(BIN)/ruff format .
 
 golden: dev  ## write the golden reports anew; read the difference before you commit it
-	$(BIN)/python -m pytest -q tests/reporters --golden
+	$(BIN)/python -m pytest -q tests/reporters --golden -n 0
 
 docs: dev  ## generate the pages of rules and backends, the schemas, and the help in README.md
 	$(BIN)/python scripts/generate_docs.py

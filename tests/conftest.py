@@ -34,3 +34,8 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ran]:
         return run_cli(*arguments, cwd=cwd or empty, **how)  # type: ignore[arg-type]
 
     return run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make golden`."""
+    parser.addoption("--golden", action="store_true", help="write the golden reports anew")

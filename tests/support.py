@@ -108,6 +108,12 @@ class Described:
         text = self.read_text(path)
         return None if text is None else text.encode()
 
+    def remembered(self, path: str) -> bytes | None:
+        return None
+
+    def remember(self, path: str, found: bytes) -> None:
+        return None
+
     def list_dir(self, path: str) -> tuple[str, ...]:
         folder = self._find(path)
         if isinstance(refusal := self.files.get(folder + "/"), Exception):

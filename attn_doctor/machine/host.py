@@ -8,9 +8,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from attn_doctor.machine.binaries.remembered import Memory
 
 READ_LIMIT_BYTES = 4 << 20
 
@@ -50,6 +54,14 @@ class Host(Protocol):
         """The bytes of a file, mapped rather than read: libraries are large and little of them is looked at."""
         ...
 
+    def remembered(self, path: str) -> bytes | None:
+        """What an earlier call found in this very file, which has just been opened; None where nothing is known."""
+        ...
+
+    def remember(self, path: str, found: bytes) -> None:
+        """Keep it for the next call. It may be lost: nothing may depend on it."""
+        ...
+
     def list_dir(self, path: str) -> tuple[str, ...]: ...
     def is_dir(self, path: str) -> bool: ...
     def is_file(self, path: str) -> bool: ...
@@ -80,6 +92,7 @@ class LiveHost:
         self._listings: dict[str, tuple[str, ...]] = {}
         self._started: dict[str, subprocess.Popen[bytes] | Failed] = {}
         self._finished: dict[str, Completed | Failed] = {}
+        self._opened: dict[str, os.stat_result] = {}
 
     def system(self) -> tuple[str, str, str]:
         if sys.platform == "win32":
@@ -106,13 +119,26 @@ class LiveHost:
     def open_binary(self, path: str) -> bytes | mmap.mmap | None:
         try:
             with open(path, "rb") as file:
-                if not os.fstat(file.fileno()).st_size:
+                self._opened[path] = found = os.fstat(file.fileno())
+                if not found.st_size:
                     return b""  # what is empty cannot be mapped
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise CannotLook(f"cannot read {path}: {_reason(error)}") from error
+
+    @cached_property
+    def _memory(self) -> Memory:
+        from attn_doctor.machine.binaries.remembered import Memory  # only where a large library was opened
+
+        return Memory()
+
+    def remembered(self, path: str) -> bytes | None:
+        return self._memory.find(path, self._opened[path])
+
+    def remember(self, path: str, found: bytes) -> None:
+        self._memory.keep(path, self._opened[path], found)
 
     def list_dir(self, path: str) -> tuple[str, ...]:
         if path not in self._listings:

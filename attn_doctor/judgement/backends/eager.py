@@ -39,8 +39,13 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
     yield from conditions.needs(need, demands("eager"), gpu, None)
 
 
+PLACES = {"mps": "on the Apple GPU (MPS)", "rocm": "on the AMD GPU (ROCm)"}
+
+
 def where(machine: Machine) -> str:
-    """On which device it runs, said where that is not the GPU of the machine."""
+    """On which device it runs, said where that is not an NVIDIA GPU."""
+    if machine.device in PLACES:
+        return PLACES[machine.device]
     if machine.device == "cpu" and machine.all_gpus:
         return "on the CPU: torch does not use the GPU here"
     return "on the CPU" if machine.device == "cpu" else ""

@@ -14,11 +14,13 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 
 from attn_doctor.knowledge.tables import load
 from attn_doctor.machine.binaries.elf import Data, Elf, NotReadable, Section
+from attn_doctor.machine.host import Host
 
 # relocatable device code (nvcc -rdc=true) stands in a section of its own
 SECTIONS = (".nv_fatbin", "__nv_relfatbin")
@@ -28,6 +30,8 @@ MAX_GAP = 4_096
 # libcublasLt 13 has 5 424
 MAX_ENTRIES = 200_000
 MAX_ARCH = 999
+# GPU code below this is read as fast as it is remembered (docs/adr/0006)
+WORTH_BYTES = 32 << 20
 
 _HEADER = struct.Struct("<IHHQ")
 _ENTRY = struct.Struct("<HHIQ12xI8xQ")
@@ -51,12 +55,27 @@ class Share(msgspec.Struct, frozen=True):
     source: str
 
 
+def read_once(host: Host, path: str, elf: Elf) -> GpuCode | None:
+    """`read`, or what an earlier call read of the very same file, which the host has just opened."""
+    if sum(section.size for section in _sections(elf)) < WORTH_BYTES:
+        return read(elf)
+    if (known := host.remembered(path)) is not None:
+        with suppress(msgspec.MsgspecError, ValueError):
+            return msgspec.json.decode(known, type=GpuCode | None)
+    found = read(elf)
+    host.remember(path, msgspec.json.encode(found))
+    return found
+
+
+def _sections(elf: Elf) -> list[Section]:
+    return [section for name in SECTIONS if (section := elf.section(name)) and section.size]
+
+
 def read(elf: Elf) -> GpuCode | None:
     """What the fat binaries of a library hold; None where it has no GPU code. Raises NotReadable."""
-    found = [section for name in SECTIONS if (section := elf.section(name)) and section.size]
     cubins: dict[str, int] = {}
     ptx: dict[str, int] = {}
-    for section in found:
+    for section in _sections(elf):
         _read_singly(elf.data, section)
         for kind, arch in entries(elf.data, section.offset, section.offset + section.size):
             counts = ptx if kind == _PTX else cubins

@@ -181,16 +181,16 @@ def importable(name: str, target: Target) -> bool:
 def _extension(loader: Loader, path: str) -> Extension:
     try:
         library = loader.load(path)
-        return _described(library)
+        return _described(loader.host, library)
     except (NotReadable, CannotLook) as error:
         return Extension(path, unreadable=str(error))
 
 
-def _described(library: Library) -> Extension:
+def _described(host: Host, library: Library) -> Extension:
     elf = library.elf
     if elf is None:
         return Extension(library.path, unreadable="not an ELF file")
-    code = fatbin.read(elf)
+    code = fatbin.read_once(host, library.path, elf)
     symbols = elf.undefined.strong
     of_torch = tuple(name for name in symbols if OF_TORCH.match(name))
     scope = closure(library)

@@ -123,7 +123,7 @@ def read_arches(host: Host, *places: str) -> tuple[tuple[str, ...] | None, str |
     path = next((place for place in places if host.is_file(place)), None)
     try:
         data = host.open_binary(path) if path else None
-        code = fatbin.read(Elf(data)) if data else None
+        code = fatbin.read_once(host, path, Elf(data)) if path and data else None
     except (NotReadable, CannotLook):
         return None, None
     return (fatbin.supported(code), path) if code else (None, None)

@@ -1,0 +1,133 @@
+"""What was found in large libraries, kept from one call to the next in a folder of our own.
+
+Best effort, and silent: whatever stands in the way, nothing is known, and the library is read. Why and how:
+docs/adr/0006-remembered-gpu-code.md.
+"""
+
+from __future__ import annotations
+
+import binascii
+import os
+import stat
+import time
+from contextlib import suppress
+
+import msgspec
+
+from attn_doctor import __version__
+
+SCHEMA = "attn-doctor/remembered/1"
+NAME = "remembered.json"
+OFF_VARIABLE = "ATTN_DOCTOR_NO_CACHE"
+MAX_FILES = 256
+MAX_BYTES = 1 << 20
+
+# device, inode, size, last change of the bytes, last change of anything: another file has at least one of them otherwise
+Identity = tuple[int, int, int, int, int]
+FAILURES = (OSError, ValueError, RecursionError, msgspec.MsgspecError)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One file, and what was found in it, as JSON."""
+
+    identity: Identity
+    found: msgspec.Raw
+
+
+class Document(msgspec.Struct, frozen=True):
+    """The cache, oldest entry first. What another version of attn-doctor read, this one reads anew."""
+
+    schema: str
+    version: str
+    checksum: int
+    files: msgspec.Raw  # dict[str, Entry], by real path
+
+
+def identity(found: os.stat_result) -> Identity:
+    """What makes a file this very file."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+class Memory:
+    """What earlier calls found. No method fails."""
+
+    def __init__(self) -> None:
+        self._place = place()
+        self._files = self._load()
+
+    def find(self, path: str, opened: os.stat_result) -> bytes | None:
+        """The JSON that was kept for exactly the file that was opened."""
+        entry = self._files.get(os.path.realpath(path)) if self._files else None
+        return bytes(entry.found) if entry and entry.identity == identity(opened) else None
+
+    def keep(self, path: str, opened: os.stat_result, found: bytes) -> None:
+        """Write it down beside what others have written since."""
+        if self._place is None:
+            return
+        self._files = self._load()
+        real = os.path.realpath(path)
+        self._files.pop(real, None)
+        self._files[real] = Entry(identity(opened), msgspec.Raw(found))
+        for oldest in list(self._files)[:-MAX_FILES]:
+            del self._files[oldest]
+        with suppress(*FAILURES):
+            _replace(self._place, _encoded(self._files))
+
+    def _load(self) -> dict[str, Entry]:
+        with suppress(*FAILURES):
+            found = os.stat(self._place) if self._place else None
+            if self._place and found and stat.S_ISREG(found.st_mode) and _is_ours(found):
+                with open(self._place, "rb") as file:
+                    return _decoded(file.read(MAX_BYTES + 1))
+        return {}
+
+
+def place() -> str | None:
+    """The file of the cache; None where it is turned off, or nothing says where caches belong."""
+    if os.environ.get(OFF_VARIABLE):
+        return None
+    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", "")
+    home = os.environ.get("HOME", "")
+    if not os.path.isabs(base) and os.name != "nt" and os.path.isabs(home) and os.path.isdir(home):
+        base = os.path.join(home, ".cache")
+    return os.path.join(base, "attn-doctor", NAME) if os.path.isabs(base) else None
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Another user's cache is not believed, and not written into: `sudo` may keep the HOME of who called it."""
+    return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+
+
+def _decoded(data: bytes) -> dict[str, Entry]:
+    document = msgspec.json.decode(data, type=Document)
+    known = (document.schema, document.version) == (SCHEMA, __version__) and len(data) <= MAX_BYTES
+    if not known or binascii.crc32(document.files) != document.checksum:
+        return {}
+    return msgspec.json.decode(document.files, type=dict[str, Entry])
+
+
+def _encoded(files: dict[str, Entry]) -> bytes:
+    encoded = msgspec.json.encode(files)
+    document = Document(SCHEMA, __version__, binascii.crc32(encoded), msgspec.Raw(encoded))
+    return msgspec.json.encode(document) + b"\n"
+
+
+def _replace(target: str, data: bytes) -> None:
+    """Whole or not at all: two calls at once, or one that is interrupted, leave no half document."""
+    if len(data) > MAX_BYTES:
+        return
+    folder = os.path.dirname(target)
+    nearest = folder
+    while not os.path.exists(nearest):
+        nearest = os.path.dirname(nearest)
+    if not _is_ours(os.stat(nearest)):
+        return
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    temporary = f"{target}.{os.getpid()}.{time.time_ns()}"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+        os.replace(temporary, target)
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary)
