@@ -2,4 +2,18 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost 2 ms
+if TYPE_CHECKING:
+    from attn_doctor.library import check
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "check"]
+
+
+def __getattr__(name: str) -> object:
+    """The library's functions, imported when they are first asked for: importing the package imports nothing."""
+    if name == "check":
+        from attn_doctor.library import check
+
+        return check
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

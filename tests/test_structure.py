@@ -32,6 +32,7 @@ ROOMS = {
     "reporters": {"knowledge", "machine", "wheels", "judgement", "plan"},
     "execute": {"knowledge", "machine", "wheels", "judgement", "plan"},
     "explain": {"knowledge", "machine"},
+    "library": {"knowledge", "machine", "wheels", "judgement"},
     "cli": {"knowledge", "machine", "wheels", "judgement", "plan", "reporters", "execute", "explain"},
 }
 SHARED = {"errors", "discovery", "__init__"}

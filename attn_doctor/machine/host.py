@@ -135,10 +135,12 @@ class LiveHost:
         return Memory()
 
     def remembered(self, path: str) -> bytes | None:
-        return self._memory.find(path, self._opened[path])
+        opened = self._opened.get(path)
+        return self._memory.find(path, opened) if opened else None
 
     def remember(self, path: str, found: bytes) -> None:
-        self._memory.keep(path, self._opened[path], found)
+        if opened := self._opened.get(path):
+            self._memory.keep(path, opened, found)
 
     def list_dir(self, path: str) -> tuple[str, ...]:
         if path not in self._listings:

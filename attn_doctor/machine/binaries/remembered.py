@@ -22,7 +22,7 @@ OFF_VARIABLE = "ATTN_DOCTOR_NO_CACHE"
 MAX_FILES = 256
 MAX_BYTES = 1 << 20
 
-# device, inode, size, last change of the bytes, last change of anything: another file has at least one of them otherwise
+# device, inode, size, last change of its bytes, last change of anything about it
 Identity = tuple[int, int, int, int, int]
 FAILURES = (OSError, ValueError, RecursionError, msgspec.MsgspecError)
 
