@@ -1,10 +1,11 @@
 """Measure what a whole `attn-doctor check` costs, beside other processes, on this machine; write docs/benchmark.md.
 
-python scripts/benchmark.py [--work DIR] [--rounds N] [--slow-rounds N]
+python scripts/benchmark.py [--work DIR] [--rounds N] [--slow-rounds N] [--cuda] [--cold]
 
 Environments are made in DIR (default: a temporary folder) and kept there for a next run; making them needs a package
-index and about 2 GB. Commands of one round follow each other, and every ratio is made within a round, so that noise
-which lasts longer than a round cancels.
+index and about 2 GB. The target with a CUDA torch and xFormers is DIR/cuda: it is taken where it is there, and made
+where --cuda is given (8 GB, Linux x86_64); without it its tables are left out. Commands of one round follow each other,
+and every ratio is made within a round, so that noise which lasts longer than a round cancels.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import BinaryIO, NamedTuple
@@ -37,6 +39,11 @@ BIG_FOLDER = (200, 100)  # folders, files in each
 WARM_UPS = 2
 MIB_PER_KIB = 1 / 1024
 CHECK = "attn-doctor check"
+IMPORTS = 'python -c "import typer, rich"'
+CUDA_TORCH = ("torch==2.8.0", "xformers==0.0.32.post2")
+# flash-attn's own files need a compiler or a download of their own: a library of its kind under its name reads alike
+STAND_IN = ("xformers/flash_attn_3/_C.so", "flash_attn_2_cuda.so", "flash_attn-2.8.3.dist-info")
+NO_CACHE = {"ATTN_DOCTOR_NO_CACHE": "1"}
 
 
 class Case(NamedTuple):
@@ -46,6 +53,8 @@ class Case(NamedTuple):
     command: list[str]
     folder: Path
     terminal: bool = False
+    env: dict[str, str] = {}  # noqa: RUF012 - a default, never changed
+    before: Callable[[], None] | None = None
 
 
 class Sample(NamedTuple):
@@ -61,22 +70,25 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where the environments are made and kept")
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--slow-rounds", type=int, default=7)
+    parser.add_argument("--cuda", action="store_true", help="download a CUDA torch where DIR has none")
+    parser.add_argument("--cold", action="store_true", help="as root: cold is the whole machine, not the target alone")
     options = parser.parse_args()
     if options.work:
         options.work.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(run(options.work.resolve(), options.rounds, options.slow_rounds), encoding="utf-8")
+        PAGE.write_text(run(options.work.resolve(), options), encoding="utf-8")
     else:
         with tempfile.TemporaryDirectory() as folder:
-            PAGE.write_text(run(Path(folder).resolve(), options.rounds, options.slow_rounds), encoding="utf-8")
+            PAGE.write_text(run(Path(folder).resolve(), options), encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}")
 
 
-def run(work: Path, rounds: int, slow_rounds: int) -> str:
+def run(work: Path, options: argparse.Namespace) -> str:
     make_environments(work)
     before = os.getloadavg()[0]
-    fast = measure(fast_cases(work), rounds, work)
-    slow = measure(slow_cases(work), slow_rounds, work)
-    return page(work, fast, slow, before)
+    fast = measure(fast_cases(work), options.rounds, work)
+    slow = measure(slow_cases(work), options.slow_rounds, work)
+    compiled = compiled_section(work, options)
+    return page(work, fast, slow, compiled, before)
 
 
 # environments
@@ -101,12 +113,33 @@ def make_environments(work: Path) -> None:
             (folder / f"file{number}.py").touch()
 
 
-def make_venv(folder: Path, requirement: str, *, fresh: bool = False) -> None:
+def make_cuda(work: Path, *, download: bool) -> bool:
+    """A target with a CUDA torch and three compiled extensions; False where there is none."""
+    folder = work / "cuda"
+    if not folder.exists() and download:
+        try:
+            make_venv(folder, *CUDA_TORCH)
+        except subprocess.CalledProcessError:
+            shutil.rmtree(folder)
+    if not folder.exists():
+        return False
+    source, name, info = STAND_IN
+    packages = site(folder)
+    if not (packages / info).exists():
+        shutil.copy(packages / source, packages / name)
+        (packages / "flash_attn").mkdir()
+        (packages / "flash_attn/__init__.py").touch()
+        (packages / info).mkdir()
+        (packages / info / "METADATA").write_text("Metadata-Version: 2.1\nName: flash_attn\nVersion: 2.8.3\n")
+    return True
+
+
+def make_venv(folder: Path, *requirements: str, fresh: bool = False) -> None:
     if folder.exists() and not fresh:
         return
     bare_venv(folder, "--clear")
-    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
-    subprocess.run(pip, check=True)
+    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, *requirements], check=True)
 
 
 def bare_venv(folder: Path, *options: str) -> None:
@@ -144,7 +177,7 @@ def fast_cases(work: Path) -> list[Case]:
     target, python = str(work / "target"), str(tool / "python")
     return [
         Case("python -c pass", [python, "-c", "pass"], empty),
-        Case('python -c "import typer, rich"', [python, "-c", "import typer, rich"], empty),
+        Case(IMPORTS, [python, "-c", "import typer, rich"], empty),
         Case('python -c "import typer, rich.console"', [python, "-c", "import typer, rich.console"], empty),
         Case(CHECK, [*check, target], empty),
         Case(f"{CHECK}, on a terminal with colours", [*check, target], empty, terminal=True),
@@ -165,6 +198,42 @@ def slow_cases(work: Path) -> list[Case]:
     ]
 
 
+def warm_cases(work: Path) -> list[Case]:
+    """The target with compiled extensions: its GPU code remembered, and read anew."""
+    names = (IMPORTS, 'python -c "import typer, rich.console"')
+    check = [str(work / "tool/bin/attn-doctor"), "check", "--venv", str(work / "cuda")]
+    return [
+        *(case for case in fast_cases(work) if case.name in names),
+        Case(CHECK, check, work / "empty"),
+        Case(f"{CHECK}, nothing remembered", check, work / "empty", env=NO_CACHE),
+    ]
+
+
+def cold_cases(work: Path, *, everything: bool) -> list[Case]:
+    """The same, each time from the disk."""
+    forget = forget_everything if everything else partial(forget_files, files_of(site(work / "cuda")))
+    return [case._replace(before=forget) for case in warm_cases(work) if case.name.startswith(CHECK)]
+
+
+def files_of(folder: Path) -> list[str]:
+    walk = os.walk(folder, followlinks=True)
+    return sorted({os.path.realpath(os.path.join(path, name)) for path, _, names in walk for name in names})
+
+
+def forget_files(files: Sequence[str]) -> None:
+    """Drop what memory holds of these files; what is mapped or not yet written stays."""
+    for file in files:
+        descriptor = os.open(file, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
+def forget_everything() -> None:
+    """Drop all files, names and inodes from the memory of the whole machine; needs root."""
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3\n", encoding="ascii")
+
+
 def measure(cases: Sequence[Case], rounds: int, work: Path) -> dict[str, list[Sample]]:
     """Every case once a round; each round starts one case further on, so that none always follows the same one."""
     for case in cases:
@@ -180,7 +249,9 @@ def measure(cases: Sequence[Case], rounds: int, work: Path) -> dict[str, list[Sa
 
 def sample(case: Case, work: Path) -> Sample:
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(work / "home"), "LC_ALL": "C.UTF-8"}
-    environment |= {"TERM": "xterm-256color"} if case.terminal else {}
+    environment |= case.env | ({"TERM": "xterm-256color"} if case.terminal else {})
+    if case.before:
+        case.before()
     with (work / "output").open("wb") as output, terminal(output) if case.terminal else nullcontext(output) as stream:
         started = time.perf_counter()
         process = subprocess.Popen(case.command, stdout=stream, stderr=output, cwd=case.folder, env=environment)
@@ -228,23 +299,77 @@ and asks the network for newer tables at every run{network}.
 
 {slow}
 
+{compiled}
 ## Where
 
 {where}
 
 ## What is not in it
 
-- The first run after an installation or a restart, which reads from the disk and compiles Python files.
+- The first run after an installation, which compiles Python files.
 - {driver}
 - Peak memory below {floor} MiB does not show: a process begins with the peak of the one that started it.
 """
 
 
-def page(work: Path, fast: dict[str, list[Sample]], slow: dict[str, list[Sample]], load_before: float) -> str:
+COMPILED_TEXT = """\
+## With compiled extensions
+
+The target has {torch}, its CUDA libraries, and three extensions: both
+of xFormers, and a copy of the larger one ({size:.0f} MB) under flash-attn's name. Their symbols are looked up in torch's
+libraries, their GPU code is read or [remembered](adr/0006-remembered-gpu-code.md). In memory already, {warm_rounds} rounds:
+
+{warm}
+
+From the disk, {cold_rounds} rounds, with {forgotten} dropped from memory before each:
+
+{cold}
+
+{date}; load average {before:.1f} before, {after:.1f} at the end; the disk reads ahead {ahead}.
+
+"""
+
+
+def compiled_section(work: Path, options: argparse.Namespace) -> str:
+    if not make_cuda(work, download=options.cuda):
+        return "A target with a CUDA torch and compiled extensions was not measured: its wheels were not there.\n"
+    before = os.getloadavg()[0]
+    warm = measure(warm_cases(work), options.rounds, work)
+    os.sync()
+    cold = measure(cold_cases(work, everything=options.cold), options.slow_rounds, work)
+    return COMPILED_TEXT.format(
+        torch=versions(work / "cuda", "torch", "xformers"),
+        size=(site(work / "cuda") / STAND_IN[1]).stat().st_size / 1e6,
+        warm=table(warm, IMPORTS, "import"),
+        cold=table(cold, CHECK),
+        warm_rounds=options.rounds,
+        cold_rounds=options.slow_rounds,
+        forgotten="all files of the machine" if options.cold else "all files of the target, but not attn-doctor's own,",
+        date=dt.datetime.now(tz=dt.timezone.utc).date(),
+        before=before,
+        after=os.getloadavg()[0],
+        ahead=read_ahead(work),
+    )
+
+
+def read_ahead(folder: Path) -> str:
+    """How much the kernel reads ahead on the disk of a folder: what a cold figure depends on."""
+    device = os.stat(folder).st_dev
+    queue = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
+    for place in (queue, queue.resolve().parent):
+        with suppress(OSError):
+            return f"{(place / 'queue/read_ahead_kb').read_text(encoding='ascii').strip()} KiB"
+    return "an unknown amount"
+
+
+def page(
+    work: Path, fast: dict[str, list[Sample]], slow: dict[str, list[Sample]], compiled: str, load_before: float
+) -> str:
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MIB_PER_KIB
     return PAGE_TEXT.format(
         fast=table(fast, CHECK),
         slow=table(slow, CHECK),
+        compiled=compiled,
         where="\n".join(f"- {line}" for line in where(work, fast, slow, load_before)),
         floor=f"{floor:.0f}",
         driver=driver_note(work),
@@ -252,8 +377,8 @@ def page(work: Path, fast: dict[str, list[Sample]], slow: dict[str, list[Sample]
     )
 
 
-def table(samples: dict[str, list[Sample]], base: str) -> str:
-    lines = ["| process | wall ms | CPU ms | peak MiB | x check |", "| --- | --- | --- | --- | --- |"]
+def table(samples: dict[str, list[Sample]], base: str, label: str = "check") -> str:
+    lines = [f"| process | wall ms | CPU ms | peak MiB | x {label} |", "| --- | --- | --- | --- | --- |"]
     for name, runs in samples.items():
         ratios = [one.wall_s / other.wall_s for one, other in zip(runs, samples[base], strict=True)]
         cells = (

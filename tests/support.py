@@ -51,11 +51,15 @@ def run_cli(
     input: str | bytes | None = None,  # noqa: A002 - as subprocess calls it
     env: dict[str, str | None] | None = None,
     cwd: object,
+    under: tuple[str, ...] = (),
 ) -> Ran:
-    """`attn-doctor ARGUMENTS` as the process it is. A value of None in `env` takes the variable away."""
+    """`attn-doctor ARGUMENTS` as the process it is. A value of None in `env` takes the variable away.
+
+    `under` is a command that starts the one behind it: with limits, with a stream closed.
+    """
     merged = clean_environment() | (env or {})
     done = subprocess.run(
-        [sys.executable, "-m", "attn_doctor", *map(str, arguments)],
+        [*under, sys.executable, "-m", "attn_doctor", *map(str, arguments)],
         input=input.encode() if isinstance(input, str) else input if input is not None else b"",
         env={name: value for name, value in merged.items() if value is not None},
         cwd=str(cwd),

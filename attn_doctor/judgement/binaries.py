@@ -71,6 +71,11 @@ def missing_torch(file: Extension) -> tuple[str, ...]:
     return tuple(library for library in file.missing_libraries if library.startswith(TORCH_LIBRARIES))
 
 
+def is_for_another(file: Extension) -> bool:
+    """Whether a file was certainly built for another torch or another CUDA: what it asks them for is not there."""
+    return bool(missing_cuda(file) or missing_torch(file) or file.missing_symbols)
+
+
 def too_new_for(needed: dict[str, str], offered: dict[str, str]) -> tuple[str, ...]:
     """('GLIBCXX_3.4.30',) where that is needed and less is offered."""
     return tuple(

@@ -122,7 +122,10 @@ class LiveHost:
                 self._opened[path] = found = os.fstat(file.fileno())
                 if not found.st_size:
                     return b""  # what is empty cannot be mapped
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                if hasattr(mmap, "MADV_RANDOM"):  # what reading ahead brings of a cold library is not looked at
+                    mapped.madvise(mmap.MADV_RANDOM)
+                return mapped
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except (OSError, ValueError) as error:

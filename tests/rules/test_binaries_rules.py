@@ -247,6 +247,34 @@ def test_a_name_is_silent_beside_a_proof() -> None:
     assert raised(Facts(readings=facts.readings | {"extensions": proved})) == ["AD402"]
 
 
+XFORMERS = ("torch=2.9.1", "pkg.xformers=0.0.32.post2")  # made for torch 2.8.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"missing_symbols": (OLD_ERROR,), "missing_count": 1}, "AD402"),
+        ({"needed": {"libtorch_cuda.so": None}}, "AD402"),
+        ({"needed": {"libcudart.so.13": None}}, "AD403"),
+    ],
+)
+def test_the_pin_of_xformers_is_silent_beside_a_proof(changes: dict[str, Any], code: str) -> None:
+    proved = machine(package="xformers", **changes).readings["extensions"]
+    facts = whatif.simulate([BASE[0], *XFORMERS])
+    codes = {
+        one.code for one in check(Facts(readings=facts.readings | {"extensions": proved}), needs.parse(())).findings
+    }
+    assert codes & {"AD306", "AD402", "AD403"} == {code}
+
+
+@pytest.mark.parametrize("changes", [{}, {"path": None}, {"unreadable": "cut short"}, {"versions": {"GLIBC": "2.99"}}])
+def test_the_pin_of_xformers_is_said_where_its_files_prove_nothing_of_it(changes: dict[str, Any]) -> None:
+    seen = machine(package="xformers", **changes).readings["extensions"]
+    facts = whatif.simulate([BASE[0], *XFORMERS])
+    assert found(Facts(readings=facts.readings | {"extensions": seen}), "AD306") is not None
+    assert found(facts, "AD306") is not None
+
+
 @pytest.mark.parametrize("key", ["torch=2.7.1", "torch_cuda=13.0", "pkg.flash-attn=2.8.2", "python=3.13"])
 def test_what_is_imagined_is_not_proved_by_files(key: str) -> None:
     facts = machine(key, missing_symbols=(OLD_ERROR,), missing_count=1)

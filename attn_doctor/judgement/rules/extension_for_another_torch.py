@@ -34,7 +34,7 @@ def check(machine: Machine, extensions: Extensions, torch: TorchDist) -> Problem
 
 def proves(file: Extension) -> bool:
     """Whether this is what keeps a file from loading; where CUDA is another one, that is said instead."""
-    return not binaries.missing_cuda(file) and bool(file.missing_symbols or binaries.missing_torch(file))
+    return binaries.is_for_another(file) and not binaries.missing_cuda(file)
 
 
 def _said(machine: Machine, package: str, file: Extension, torch: TorchDist) -> str:

@@ -4,11 +4,14 @@ Up to 0.0.34 each xFormers is compiled against one torch release and demands exa
 0.0.35 on it uses torch's stable ABI and demands torch 2.10 or later. Beside another torch its extension does not load
 ("xFormers can't load C++/CUDA extensions"), and memory_efficient_attention finds no operator. Upgrading it with
 dependencies replaces torch instead, and leaves torchvision and flash-attn behind.
+
+Where the symbols and libraries of the extension were looked up and are not there, AD402 or AD403 says so with
+certainty, and this finding keeps silent.
 """
 
 from __future__ import annotations
 
-from attn_doctor.judgement import commands
+from attn_doctor.judgement import binaries, commands
 from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.judgement.rules._demands import meets, of_torch, same_minor, told
 from attn_doctor.judgement.view import Machine
@@ -20,6 +23,8 @@ def check(machine: Machine, packages: dict[str, Package], torch: TorchDist) -> P
     package = packages.get("xformers")
     demanded = of_torch("xformers", package) if package else ()
     if package is None or not demanded or not torch.released or torch.rocm or meets(torch, demanded):
+        return None
+    if any(map(binaries.is_for_another, binaries.files(machine, "xformers"))):
         return None
     return Problem(
         f"xformers {package.version} demands {told(demanded)}; torch {torch.version} is installed. "
