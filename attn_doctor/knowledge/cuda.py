@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -110,7 +110,7 @@ def toolkit_driver(cuda: str, os: str) -> str | None:
     return _driver(older[-1] if older else rows[0], os)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def cuda_of_driver(driver: str, os: str) -> str | None:
     """The highest CUDA this driver offers, as nvidia-smi prints it; None below the table."""
     key = numbers(driver)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -261,7 +261,7 @@ def _named_cuda_agrees(torch: str, cuda: str) -> bool:
     return suffix is None or cuda_of_variant(suffix) == major_minor(cuda)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _nearest(torch: str) -> Release | None:
     """The row of this version, else the newest older patch of its minor, else the oldest newer one."""
     minor = major_minor(torch)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 # no version has a longer number, and Python refuses to read endless ones
 LONGEST_NUMBER = 18
 
 
-@cache
+@lru_cache(maxsize=1024)
 def numbers(text: str) -> tuple[int, ...]:
     """The leading dotted integers of a driver, CUDA, gcc or glibc version: '550.144.03' -> (550, 144, 3).
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import msgspec
@@ -267,7 +267,7 @@ def package_row(package: str) -> PackageRow:
     return PackageRow(package, source="default", as_of=as_of())
 
 
-@cache
+@lru_cache(maxsize=1024)
 def pip_torch_abi(torch: str, cuda: str | None) -> bool | None:
     """The C++ ABI of pip's Linux torch ('2.6.0', '12.4'); None where the CUDA version decides and is not known."""
     for row in build_facts().pip_torch_abi:
@@ -282,7 +282,7 @@ def pip_torch_abi(torch: str, cuda: str | None) -> bool | None:
     return None
 
 
-@cache
+@lru_cache(maxsize=1024)
 def version_key(version: str) -> VersionKey:
     """A sortable key: 4.0.0b9 < 4.0.0b36 < 4.0.0 < 4.0.0.post1."""
     match = re.match(_VERSION, version)
