@@ -316,8 +316,10 @@ COMPILED_TEXT = """\
 ## With compiled extensions
 
 The target has {torch}, its CUDA libraries, and three extensions: both
-of xFormers, and a copy of the larger one ({size:.0f} MB) under flash-attn's name. Their symbols are looked up in torch's
-libraries, their GPU code is read or [remembered](adr/0006-remembered-gpu-code.md). In memory already, {warm_rounds} rounds:
+of xFormers, and a copy of the larger one ({size:.0f} MB) under flash-attn's name. Their symbols are looked up in
+torch's libraries, their GPU code is read or [remembered](adr/0006-remembered-gpu-code.md).
+
+In memory already, {warm_rounds} rounds:
 
 {warm}
 

@@ -236,7 +236,7 @@ def test_what_is_advised_works(keys: tuple[str, ...]) -> None:
         assert exit_code(mended, "error") <= exit_code(report, "error")
 
 
-PROMISE = re.compile(r"torch (\d[\w.]*\+\w+) (?:has|runs)\b(?! no)")
+PROMISE = re.compile(r"torch (\d[\w.]*\+\w+) (?:has|runs)\b(?! no)|(?:install|with) torch (\d[\w.]*\+\w+)")
 
 
 @pytest.mark.parametrize("torch", ["none", "2.8.0+cpu", "2.5.1+cu124"])
@@ -247,7 +247,7 @@ def test_a_torch_named_in_a_reason_keeps_what_it_promises(torch: str) -> None:
         keys = (f"gpu={name}", "driver=580.95.05")
         _, before = quick(whatif.simulate([*keys, f"torch={torch}"]))
         for one in (one for one in before["backends"] if one["status"] == "installable"):
-            for promised in PROMISE.findall(" ".join(one["reasons"])):
+            for promised in map("".join, PROMISE.findall(" ".join(one["reasons"]))):
                 _, after = quick(whatif.simulate([*keys, f"torch={promised}"]))
                 then = imagined.backend(after, one["name"])
                 again = re.search(r"(?:with|needs) torch \d[\w.+]*", " ".join(then["reasons"]))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import typer
 
-from attn_doctor.errors import AttnDoctorError
+from attn_doctor.errors import AttnDoctorError, BadInput
 
 # command, the module that holds it, what `--help` says of it; a module is imported when its command runs
 COMMANDS = {
@@ -21,6 +23,9 @@ COMMANDS = {
 }
 INTERRUPTED = 130
 WIDTH = 80
+LONGEST_MESSAGE = 800
+# what writing fails with, and nothing else of ours: whoever opens or lists a file names it in the error
+NOT_WRITTEN = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 FAILED = 3
 TRACEBACK_VARIABLE = "ATTN_DOCTOR_TRACEBACK"
 
@@ -65,9 +70,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with the code of the contract; nothing a user can cause ends in a traceback."""
     given = sys.argv[1:] if arguments is None else arguments
     gc.disable()  # a process this short only loses by looking for cycles
+    if sys.stderr is None:  # closed: what would be said there must not go to standard output
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     try:
         code = build_app(given)(args=given, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except AttnDoctorError as error:
         code = _refuse(error)
     except (KeyboardInterrupt, typer.Abort):
@@ -75,38 +83,56 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = INTERRUPTED
     except BrokenPipeError:
         # the reader went away (`| head`): nothing is wrong, and Python must not complain at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go(sys.stdout)
         code = 0
     except Exception as error:
         if show := getattr(error, "show", None):  # typer's own: a flag that does not exist, a value that is missing
-            show()
-            sys.exit(getattr(error, "exit_code", 2))
-        if os.environ.get(TRACEBACK_VARIABLE):
+            with suppress(OSError):
+                show()
+            code = getattr(error, "exit_code", 2)
+        elif isinstance(error, OSError) and error.filename is None and error.errno in NOT_WRITTEN:
+            _let_go(sys.stdout)
+            code = _refuse(BadInput(f"cannot write standard output: {error.strerror}"))
+        elif os.environ.get(TRACEBACK_VARIABLE):
             raise
-        code = _failed(error)
+        else:
+            code = _failed(error)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _let_go(sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _refuse(error: AttnDoctorError) -> int:
-    from textwrap import fill
+def _let_go(stream: TextIO) -> None:
+    """What could not be written goes nowhere, and Python does not complain of it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
-    print(fill(f"attn-doctor: {error.message}", WIDTH, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
+
+def _refuse(error: AttnDoctorError) -> int:
+    _say(f"attn-doctor: {error.message}")
     if error.hint:
-        print(
-            fill(
-                error.hint,
-                WIDTH,
-                initial_indent="  ",
-                subsequent_indent="  ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            ),
-            file=sys.stderr,
-        )
+        _say(error.hint, "  ")
     return error.exit_code
 
 
 def _failed(error: Exception) -> int:
-    print(f"attn-doctor itself failed: {type(error).__name__}: {error}", file=sys.stderr)
-    print(f"  For a report, run it again with {TRACEBACK_VARIABLE}=1 and send what it prints.", file=sys.stderr)
+    _say(f"attn-doctor itself failed: {type(error).__name__}: {error}")
+    _say(f"For a report, run it again with {TRACEBACK_VARIABLE}=1 and send what it prints.", "  ")
     return FAILED
+
+
+def _say(text: str, indent: str = "") -> None:
+    """To standard error. A message may repeat what stands in a file: none of it steers the terminal or fills it."""
+    from textwrap import fill
+
+    if len(text) > LONGEST_MESSAGE:
+        text = f"{text[: LONGEST_MESSAGE // 2]} ... {text[-LONGEST_MESSAGE // 2 :]}"
+    shown = "".join(
+        char if char.isprintable() or char in "\t\n\r" else char.encode("unicode_escape").decode() for char in text
+    )
+    folded = fill(
+        shown, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    with suppress(OSError):  # then the exit code has to say it
+        print(folded, file=sys.stderr)

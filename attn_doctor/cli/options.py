@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -85,17 +86,44 @@ def gather_facts(
 
 
 def _read(file: str) -> bytes:
+    named = "standard input" if file == "-" else file
     try:
         if file == "-":
-            data = sys.stdin.buffer.read(FACTS_LIMIT_BYTES + 1)
+            data = _standard_input().read(FACTS_LIMIT_BYTES + 1)
         else:
-            with open(file, "rb") as opened:
+            with open(file, "rb", opener=_opener) as opened:
                 data = opened.read(FACTS_LIMIT_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise BadInput(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
+        raise BadInput(f"cannot read {named}: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > FACTS_LIMIT_BYTES:
-        raise BadInput(f"{file}: larger than {FACTS_LIMIT_BYTES >> 20} MiB: these are not facts")
+        raise BadInput(f"{named}: larger than {FACTS_LIMIT_BYTES >> 20} MiB: these are not facts")
     return data
+
+
+def _standard_input() -> IO[bytes]:
+    if sys.stdin is None:
+        raise ValueError("it is closed")
+    return sys.stdin.buffer
+
+
+def _opener(path: str, flags: int) -> int:
+    """Wait for the writer of a FIFO, but not for ever; what it then writes may come as slowly as it likes."""
+    from stat import S_ISFIFO
+
+    if not S_ISFIFO(os.stat(path).st_mode):
+        return os.open(path, flags)
+    from threading import Thread
+
+    from attn_doctor.machine.host import LiveHost
+    from attn_doctor.machine.probe import timeout_s
+
+    opened: list[int] = []
+    waiting = Thread(target=lambda: opened.append(os.open(path, flags)), daemon=True)
+    waiting.start()
+    waiting.join(timeout_s(LiveHost()))
+    if not opened:
+        raise ValueError("nobody writes to it")
+    return opened[0]
 
 
 def one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
@@ -107,6 +135,8 @@ def one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
 
 def write(text: str, output: str | None, exact: bool = False) -> None:
     """To standard output or to the file that was asked for. `exact`: a document for programs, always UTF-8."""
+    if output is None and sys.stdout is None:
+        raise BadInput("cannot write standard output: it is closed")
     if output is not None:
         try:
             with open(output, "w", encoding="utf-8", newline="\n") as file:

@@ -63,10 +63,11 @@ def install_wheel(machine: Machine, wheel: Wheel) -> str:
         # pure Python with needs of its own: naming the installed torch holds it where it is
         held = f" torch=={machine.torch.version}" if machine.torch else ""
         return f"{installer(machine)} {wheel.package}=={wheel.version}{held}"
+    again = "--force-reinstall " if wheel.package in machine.packages else ""  # pip takes another build for the same
     einops = " einops" if wheel.package.startswith("flash-attn") and "einops" not in machine.packages else ""
     if wheel.url:
-        return f"{installer(machine)} --no-deps {wheel.url.replace('+', '%2B')}{einops}"
-    return f"{installer(machine)} --no-deps {wheel.package}=={wheel.version}{einops}"
+        return f"{installer(machine)} {again}--no-deps {wheel.url.replace('+', '%2B')}{einops}"
+    return f"{installer(machine)} {again}--no-deps {wheel.package}=={wheel.version}{einops}"
 
 
 def install_triton(machine: Machine) -> str | None:
@@ -89,7 +90,8 @@ def reinstall(machine: Machine, name: str, version: str, index: str | None = Non
 
 def forced(command: str) -> str:
     """An install command that counts nothing as installed already."""
-    return command.replace("pip install", "pip install --force-reinstall", 1)
+    again = "pip install --force-reinstall"
+    return command if again in command else command.replace("pip install", again, 1)
 
 
 def uninstall(machine: Machine, *names: str) -> str:

@@ -96,6 +96,9 @@ def torch(machine: Machine, gpu: Gpu | None, by_package: bool = True) -> Iterato
     if installed is None:
         why = machine.unknown("torch")
         problem = f"torch could not be read: {why}" if why else "torch is not installed"
+    elif machine.torch_fault:
+        yield Obstacle("installable", machine.torch_fault)
+        return
     elif installed.rocm or installed.xpu:
         problem = f"torch {installed.version} is not a CUDA build"
     elif installed.cuda is None:
@@ -109,7 +112,7 @@ def torch(machine: Machine, gpu: Gpu | None, by_package: bool = True) -> Iterato
         yield Obstacle("blocked", problem)
         yield Obstacle("blocked", "no published torch fits this machine")
     else:
-        yield Obstacle("installable", problem if by_package else f"{problem}; {torch_choice.label(move)} has")
+        yield Obstacle("installable", problem if by_package else f"{problem}; install {torch_choice.label(move)}")
 
 
 def needs(need: Need, demands: Demands, gpu: Gpu | None, version: str | None) -> Iterator[Obstacle]:

@@ -65,7 +65,9 @@ def _alone(machine: Machine, by_name: dict[str, BackendVerdict], order: Sequence
         if able and len(able) < len(by_name[name].gpus) and machine.device == "cuda":
             indices = ",".join(str(index) for gpu in able for index in gpu.indices)
             verb = "runs" if able[0].status == "ready" else "could run"
-            return (f"{name} {verb} on GPU {indices} alone: CUDA_VISIBLE_DEVICES={indices}",)
+            return (
+                f"{name} {verb} on GPU {indices} alone: CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES={indices}",
+            )
     return ()
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from attn_doctor.machine.probes.torch import TorchDist
 
 T = TypeVar("T")
+# libraries that come with the driver: another finding speaks of them
+FROM_THE_DRIVER = ("libcuda.so", "libnvidia-")
 Device = Literal["cuda", "rocm", "mps", "cpu"]
 
 
@@ -120,6 +122,22 @@ class Machine:
         """The compute capabilities of the visible NVIDIA GPUs, each once, lowest first."""
         stated = {gpu.compute_capability for gpu in self.nvidia if gpu.compute_capability}
         return tuple(sorted(stated, key=capability.capability))
+
+    @cached_property
+    def torch_fault(self) -> str | None:
+        """Why the installed torch certainly cannot be imported; None where nothing says so."""
+        if self.torch is None:
+            return None
+        if self.torch.missing:
+            return f"torch lacks {self.torch.missing[0]}"
+        libraries = self.extensions.torch if self.extensions else None
+        lost = [name for name in libraries.missing if not name.startswith(FROM_THE_DRIVER)] if libraries else []
+        if lost:
+            return f"torch finds no {lost[0]}"
+        if libraries and libraries.foreign:
+            return f"torch gets another {libraries.foreign[0].name} than its own"
+        imported = (self._value("deep") or {}).get("torch")
+        return "torch cannot be imported" if imported and imported.error else None
 
     @cached_property
     def driver_serves(self) -> bool:

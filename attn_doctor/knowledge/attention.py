@@ -32,7 +32,8 @@ class Demands(msgspec.Struct, frozen=True):
     head_dim_max: int | None = None
     min_capability_of_series: dict[str, str] = msgspec.field(default_factory=dict)  # by the major of its version
     exclusions: tuple[Exclusion, ...] = ()
-    first_torch: str | None = None  # of backends inside torch
+    first_torch: str | None = None
+    pythons: tuple[str, ...] = ()  # for which its compiled needs exist; empty: any
     note: str | None = None
 
 

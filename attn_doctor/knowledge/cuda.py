@@ -24,6 +24,15 @@ class Major(msgspec.Struct, frozen=True):
     as_of: str
 
 
+class LastBranch(msgspec.Struct, frozen=True):
+    """The last driver branch for GPUs below a compute capability, lowest first."""
+
+    below: str
+    branch: int
+    source: str
+    as_of: str
+
+
 class Toolkit(msgspec.Struct, frozen=True):
     """The driver released with one toolkit; none comes with a Windows toolkit from 13.0 on."""
 
@@ -50,6 +59,7 @@ class Table(msgspec.Struct, frozen=True):
 
     as_of: str
     notes: tuple[str, ...]
+    last_branches: tuple[LastBranch, ...]
     majors: tuple[Major, ...]
     toolkits: tuple[Toolkit, ...]
     nvcc: tuple[Nvcc, ...]
@@ -67,10 +77,11 @@ def newest() -> str:
     return max(map(major_minor, cudas), key=numbers)
 
 
-def newest_driver(os: str) -> str:
-    """The newest driver of the table."""
+def newest_driver(os: str, on: str | None = None) -> str:
+    """The newest driver of the table; with a compute capability, the newest that still drives such a GPU."""
     drivers = [row.windows or row.linux if os == "windows" else row.linux for row in table().toolkits]
-    return max(drivers, key=numbers)
+    last = next((row.branch for row in table().last_branches if on and numbers(on) < numbers(row.below)), None)
+    return max((driver for driver in drivers if last is None or major(driver) <= last), key=numbers)
 
 
 def newest_capability() -> str:

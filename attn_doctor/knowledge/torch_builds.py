@@ -209,6 +209,15 @@ def pins(torch: str) -> Pins | None:
     )
 
 
+def triton_of_minor(torch: str) -> str | None:
+    """The Triton of the newest known release of the same minor, else of the newest release older than it."""
+    minor = numbers(major_minor(torch))
+    known = [release for release in table().releases if release.triton]
+    same = [release.triton for release in known if numbers(major_minor(release.torch)) == minor]
+    older = [release.triton for release in known if numbers(major_minor(release.torch)) < minor]
+    return next(iter((*same, *older)), None)
+
+
 def cuda_of_variant(variant: str) -> str | None:
     """'cu128' -> '12.8'; None for 'cpu' and anything else."""
     named = re.fullmatch(_CUDA_VARIANT, variant)

@@ -62,6 +62,7 @@ class _Document(msgspec.Struct):
 def decode(data: bytes, name: str) -> Facts:
     """Facts from the JSON of `facts` or `simulate`. Raises BadInput with what is wrong and where."""
     hint = "Make one with: attn-doctor facts"
+    data = data.removeprefix(b"\xef\xbb\xbf")  # PowerShell writes this mark in front of what is redirected
     if not data.strip():
         raise BadInput(f"{name} is empty", hint)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import subprocess
@@ -9,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from stat import S_ISDIR, S_ISREG
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from attn_doctor.machine.binaries.remembered import Memory
 
 READ_LIMIT_BYTES = 4 << 20
+# of what a command prints; nvidia-smi and NVML say less than 1 KiB a GPU
+OUTPUT_LIMIT_BYTES = 1 << 20
 
 
 class Completed(msgspec.Struct, frozen=True):
@@ -109,7 +113,7 @@ class LiveHost:
 
     def read_head(self, path: str, size: int) -> str | None:
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=_opener) as file:
                 return file.read(size).decode("utf-8", "replace")
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
@@ -118,7 +122,7 @@ class LiveHost:
 
     def open_binary(self, path: str) -> bytes | mmap.mmap | None:
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=_opener) as file:
                 self._opened[path] = found = os.fstat(file.fileno())
                 if not found.st_size:
                     return b""  # what is empty cannot be mapped
@@ -218,16 +222,57 @@ class LiveHost:
         return self._finished[name]
 
 
+def _opener(path: str, flags: int) -> int:
+    """A FIFO holds up whoever opens it, and a device may have no end: neither is a file to read."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(descriptor).st_mode
+    if not S_ISREG(mode) and not S_ISDIR(mode):  # of a folder `open` itself complains
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return descriptor
+
+
 def _wait(child: subprocess.Popen[bytes], timeout_s: float) -> Completed | Failed:
+    """Its answer. One that prints without end is stopped, as is one that runs past its time."""
+    from threading import Thread  # subprocess has it already
+    from time import monotonic
+
+    ends = monotonic() + timeout_s
+    said = bytearray(), bytearray()
+    readers = [
+        Thread(target=_drain, args=(child, pipe, kept), daemon=True)
+        for pipe, kept in zip((child.stdout, child.stderr), said, strict=True)
+        if pipe
+    ]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(max(0.0, ends - monotonic()))
+    late = any(reader.is_alive() for reader in readers)
     try:
-        out, err = child.communicate(timeout=timeout_s)
+        child.wait(max(0.0, ends - monotonic()))
     except subprocess.TimeoutExpired:
+        late = True
         child.kill()
         # one that is stuck inside the kernel cannot be waited for, and must not hold us up
         with suppress(subprocess.TimeoutExpired):
-            child.communicate(timeout=0.2)
+            child.wait(0.2)
+    if any(len(kept) > OUTPUT_LIMIT_BYTES for kept in said):
+        return Failed(f"it prints more than {OUTPUT_LIMIT_BYTES >> 20} MiB")
+    if late:
         return Failed(f"no answer within {timeout_s:g} s", timed_out=True)
-    return Completed(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+    out, err = (bytes(kept).decode("utf-8", "replace") for kept in said)
+    return Completed(child.returncode, out, err)
+
+
+def _drain(child: subprocess.Popen[bytes], pipe: IO[bytes], kept: bytearray) -> None:
+    with pipe:
+        # not through the pipe's own buffer: a thread that waits in it would hold up our exit
+        while part := os.read(pipe.fileno(), 1 << 16):
+            kept += part
+            if len(kept) > OUTPUT_LIMIT_BYTES:
+                child.kill()
+                return
 
 
 def _reason(error: Exception) -> str:

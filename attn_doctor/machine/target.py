@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import msgspec
 
 from attn_doctor.errors import NoTarget
-from attn_doctor.machine.host import Completed, Host, join, run
+from attn_doctor.machine.host import CannotLook, Completed, Host, join, run
+from attn_doctor.machine.probe import timeout_s
 
-ASK_TIMEOUT_S = 10.0
+# what a pyvenv.cfg or an interpreter may say: 3.12.3, 3.14.0b2, 3.12.3.final.0
+VERSION = re.compile(r"3\.[0-9]{1,3}([.a-z+][0-9a-z.+]{0,30})?")
 
 # what the interpreter is asked when its files do not say (a shim, an unusual layout)
 ASK = (
@@ -42,7 +45,10 @@ def locate(host: Host, python: str | None = None, venv: str | None = None) -> Ta
 
     Raises NoTarget where an option, or $VIRTUAL_ENV, points to no environment.
     """
-    found = _locate(host, python, venv)
+    try:
+        found = _locate(host, python, venv)
+    except CannotLook as error:
+        raise NoTarget(f"the target cannot be examined: {error}") from error
     user = user_site(host, found)
     if user is None or user in found.site_packages or not host.is_dir(user):
         return found
@@ -52,18 +58,25 @@ def locate(host: Host, python: str | None = None, venv: str | None = None) -> Ta
 
 def _locate(host: Host, python: str | None, venv: str | None) -> Target:
     if python is not None:
-        return _of_python(host, os.path.abspath(os.path.expanduser(python)), "--python")
+        return _of_python(host, _absolute(python), "--python")
     if venv is not None:
-        return _of_folder(host, os.path.abspath(os.path.expanduser(venv)), "--venv")
+        return _of_folder(host, _absolute(venv), "--venv")
     active = host.env("VIRTUAL_ENV")
     if active:
         return _of_folder(host, active, "$VIRTUAL_ENV")
-    if host.is_file(os.path.abspath(".venv/pyvenv.cfg")):
+    if host.is_file(".venv/pyvenv.cfg"):
         return _of_folder(host, os.path.abspath(".venv"), "./.venv")
     conda = host.env("CONDA_PREFIX")
     if conda and host.is_dir(join(conda, "conda-meta")):
         return _of_folder(host, conda, "$CONDA_PREFIX")
     return _own(host)
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(os.path.expanduser(path))
+    except FileNotFoundError:
+        raise NoTarget(f"{path}: the working folder is gone", "Change to one that is there.") from None
 
 
 def _own(host: Host) -> Target:
@@ -118,7 +131,7 @@ def _of_folder(host: Host, prefix: str, chosen_by: str, python: str | None = Non
         )
     settings = _settings(config or "")
     stated = settings.get("version_info") or settings.get("version") or _conda_version(conda) or ""
-    stated = ".".join(stated.split(".")[:3])
+    stated = ".".join(stated.split(".")[:3]) if VERSION.fullmatch(stated) else ""
     library = _library(_libraries(host, prefix), stated)
     if not stated and library:
         stated = _minor(library)
@@ -206,7 +219,7 @@ def _system_sites(host: Host, prefix: str, minor: str) -> tuple[str, ...]:
 
 
 def _ask(host: Host, python: str, chosen_by: str) -> Target:
-    answer = run(host, [python, "-I", "-c", ASK], ASK_TIMEOUT_S)
+    answer = run(host, [python, "-I", "-c", ASK], timeout_s(host))
     if not isinstance(answer, Completed) or answer.returncode != 0:
         why = answer.stderr.strip().splitlines()[-1:] if isinstance(answer, Completed) else [answer.reason]
         raise NoTarget(f"{chosen_by}: {python} does not answer: {' '.join(why) or 'no output'}", "Is it a Python?")
@@ -214,8 +227,10 @@ def _ask(host: Host, python: str, chosen_by: str) -> Target:
         prefix, base, version, free_threaded, sites, implementation = msgspec.json.decode(
             answer.stdout, type=tuple[str, str, str, bool, tuple[str, ...], str]
         )
-    except msgspec.DecodeError:
-        raise NoTarget(f"{chosen_by}: {python} does not answer as a Python 3 would", "Is it a Python?") from None
+    except (msgspec.DecodeError, RecursionError):
+        version = ""
+    if not VERSION.fullmatch(version):
+        raise NoTarget(f"{chosen_by}: {python} does not answer as a Python 3 would", "Is it a Python?")
     if host.is_file(join(prefix, "pyvenv.cfg")) or host.is_dir(join(prefix, "conda-meta")):
         return _of_folder(host, prefix, chosen_by)
     return Target(

@@ -153,7 +153,7 @@ def _build(machine: Machine) -> str:
     ninja = machine.facts.readings.get("ninja")
     parts.append("ninja" if getattr(ninja, "value", None) else "no ninja")
     if machine.memory:
-        parts.append(f"{machine.memory.available_bytes / GIB:.1f} GiB free")
+        parts.append(f"{machine.memory.available_bytes / GIB:.1f} GiB memory free")
     cpu = getattr(machine.facts.readings.get("cpu"), "value", None)
     if cpu:
         parts.append(f"{cpu.cores} core{'s' if cpu.cores != 1 else ''}")

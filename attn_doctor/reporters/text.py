@@ -157,12 +157,17 @@ def _finding(finding: Finding, verbose: bool) -> Iterator[Line]:
 def _outcome(report: Report, machine: Machine, errors: Sequence[Finding]) -> Iterator[Line]:
     count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}."
     usable = report.recommendation.use_now
-    if usable is None:
-        yield ((f"{count} Nothing runs on the GPU until it is mended.", "bold"),)
+    mended = "it is" if len(errors) == 1 else "they are"
+    if usable is None and machine.torch_fault:
+        yield ((f"{count} Nothing runs until torch can be imported.", "bold"),)
+    elif usable is None and not all(machine.lacks_code(gpu) for gpu in machine.nvidia):
+        yield ((f"{count} Until {mended} mended not every GPU can be used.", "bold"),)
+    elif usable is None:
+        yield ((f"{count} Nothing runs on the GPU until {mended} mended.", "bold"),)
     elif machine.device == "cpu" and machine.all_gpus:
-        yield ((f"{count} Until it is mended everything runs on the CPU, best with {usable}.", "bold"),)
+        yield ((f"{count} Until {mended} mended everything runs on the CPU, best with {usable}.", "bold"),)
     else:
-        yield ((f"{count} Until it is mended, use {usable}.", "bold"),)
+        yield ((f"{count} Until {mended} mended, use {usable}.", "bold"),)
     if report.recommendation.next_step:
         yield "Next:"
         yield f"  {report.recommendation.next_step}"

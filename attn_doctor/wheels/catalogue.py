@@ -109,6 +109,8 @@ class Source(msgspec.Struct, frozen=True):
     url_template: str | None = None
     snapshot: str | None = None
     repo: str | None = None
+    trust: str | None = None
+    """In words."""
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -347,7 +349,7 @@ def _expand(shelf: Shelf) -> Iterator[Wheel]:
     recipes = {row.name for row in build_facts().public_recipes}
     for group in shelf.groups:
         shape = shelf.shapes[group.shape]
-        source = _source(shape.source)
+        source = source(shape.source)
         code, limit = _gpu_code(shelf.package, group.version, shape.source, shape.nvcc or cuda_version(group.cuda))
         needs_glibc = _glibc(shelf.package, shape.source, shape.built_on, group.platform)
         abi = _real_abi(group, shape)
@@ -368,14 +370,15 @@ def _expand(shelf: Shelf) -> Iterator[Wheel]:
 
 
 @cache
-def _source(name: str) -> Source:
+def source(name: str) -> Source:
+    """The source of that name."""
     sources = _sources().sources
     return sources.get(name) or sources[f"{name.partition(':')[0]}:*"]
 
 
 @cache
 def _url_head(source: str, tag: str | None) -> str | None:
-    template = _source(source).url_template
+    template = source(source).url_template
     if template is None or tag is None:
         return None
     head = template.replace("{tag}", tag).removesuffix("{qfile}")
@@ -462,7 +465,7 @@ def _in_index(variant: IndexVariant, cuda: str, platform: str) -> bool:
 def _index_wheel(variant: IndexVariant, path: str, torch: str) -> Wheel:
     cuda, _, filename = path.partition("/")
     python, abi, platform = filename.removesuffix(".whl").rsplit("-", 3)[1:]
-    source = _source(variant.source)
+    source = source(variant.source)
     seen = path in variant.listed_examples
     return Wheel(
         package="xformers",

@@ -7,6 +7,8 @@ known about torch does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from attn_doctor.knowledge.versions import digits, major, major_minor, numbers, public
@@ -55,7 +57,11 @@ def fitting(package: str, key: Key, series: str = "2") -> tuple[Wheel, ...]:
     `series` picks flash-attn 1.x or 2.x, which share a name; other packages have one series.
     """
     minor = major_minor(public(key.torch)) if key.torch else None
-    found = [wheel for wheel in wheels(package, minor) if _in_series(wheel, series) and fits(wheel, key)]
+    return best_first([wheel for wheel in wheels(package, minor) if in_series(wheel, series) and fits(wheel, key)], key)
+
+
+def best_first(found: Iterable[Wheel], key: Key) -> tuple[Wheel, ...]:
+    """These files in the order to try them in, each once."""
     return tuple(_one_per_file(sorted(found, key=lambda wheel: _rank(wheel, key))))
 
 
@@ -76,15 +82,24 @@ def is_compiled(wheel: Wheel) -> bool:
 
 def fits_torch(wheel: Wheel, key: Key) -> bool:
     """A release of torch with CUDA, of the minor (or patch) and the CUDA major the file was built for."""
-    if key.torch is None or key.torch_cuda is None or not key.torch_release:
+    return fits_torch_version(wheel, key) and fits_cuda(wheel, key)
+
+
+def fits_torch_version(wheel: Wheel, key: Key) -> bool:
+    """A release of torch, of the minor or, where the package demands it, the patch; '2.8' means any patch."""
+    if key.torch is None or not key.torch_release:
         return False
-    cuda = cuda_version(wheel.cuda)
-    if cuda is None or major(cuda) != major(key.torch_cuda):  # libcudart.so.12 or .13: no other will do
-        return False
-    exact = package_row(wheel.package).torch_match == "exact"
+    have = public(key.torch)
+    exact = package_row(wheel.package).torch_match == "exact" and have.count(".") > 1
     if exact and wheel.torch is not None and wheel.torch.count(".") > 1 and not wheel.torch.startswith(">="):
-        return numbers(wheel.torch) == numbers(public(key.torch))
-    return serves_minor(wheel.torch, major_minor(public(key.torch)))
+        return numbers(wheel.torch) == numbers(have)
+    return serves_minor(wheel.torch, major_minor(have))
+
+
+def fits_cuda(wheel: Wheel, key: Key) -> bool:
+    """The CUDA major of torch: the file asks for libcudart.so.12 or .13, and no other will do."""
+    cuda = cuda_version(wheel.cuda)
+    return cuda is not None and key.torch_cuda is not None and major(cuda) == major(key.torch_cuda)
 
 
 def fits_abi(wheel: Wheel, key: Key) -> bool:
@@ -119,16 +134,26 @@ def fits_python(wheel: Wheel, python: str) -> bool:
 
 def fits_platform(wheel: Wheel, key: Key) -> bool:
     """Operating system, architecture and libc."""
+    return fits_system(wheel, key) and fits_libc(wheel, key)
+
+
+def fits_system(wheel: Wheel, key: Key) -> bool:
+    """Operating system and architecture."""
     row = package_row(wheel.package)
-    musl = key.libc is not None and key.libc.startswith("musl")
-    if (row.os is not None and key.os not in row.os) or (musl and not row.musl):
+    if row.os is not None and key.os not in row.os:
         return False
     if not is_compiled(wheel):
         return True
     if key.os == "linux":
-        tags = wheel.platform.split(".")
-        return not musl and any(_is_linux_tag(tag, key.arch) for tag in tags) and _fits_glibc(wheel, key)
+        return any(_is_linux_tag(tag, key.arch) for tag in wheel.platform.split("."))
     return key.os == "windows" and wheel.platform == WINDOWS_TAGS.get(key.arch)
+
+
+def fits_libc(wheel: Wheel, key: Key) -> bool:
+    """No compiled file is for musl; of glibc the version counts."""
+    if key.libc is not None and key.libc.startswith("musl"):
+        return package_row(wheel.package).musl and not is_compiled(wheel)
+    return key.os != "linux" or _fits_glibc(wheel, key)
 
 
 def fits_gpus(wheel: Wheel, capabilities: tuple[str, ...]) -> bool:
@@ -174,7 +199,8 @@ def _meets(have: tuple[int, ...], specifier: str) -> bool:
     return True
 
 
-def _in_series(wheel: Wheel, series: str) -> bool:
+def in_series(wheel: Wheel, series: str) -> bool:
+    """Whether the file is of that series of a package that has two."""
     return wheel.package != TWO_SERIES or wheel.version.partition(".")[0] == series
 
 

@@ -34,18 +34,18 @@ SCHEMA = b'{"schema":"attn-doctor/facts/1","version":"0","readings":'
 TORCH_VERSION = "__version__ = '2.8.0+cu128'\ndebug = False\ncuda: Optional[str] = '12.8'\nhip: Optional[str] = None\n"
 
 
-def shell(text: str) -> tuple[str, ...]:
+def shell(text: str, memory_kib: int | str) -> tuple[str, ...]:
     """A shell that limits its memory and then does what the text says; `"$@"` is attn-doctor."""
-    return ("/bin/sh", "-c", f"ulimit -v {MEMORY_KIB}; {text}", "sh")
+    return ("/bin/sh", "-c", f"ulimit -v {memory_kib}; {text}", "sh")
 
 
 @pytest.fixture
 def run(cli: Run) -> Run:
     """attn-doctor with limits. It must end in time, without a traceback, and its own faults are faults."""
 
-    def limited(*arguments: object, by: str = 'exec "$@"', **how: Any) -> Ran:
+    def limited(*arguments: object, by: str = 'exec "$@"', memory_kib: int | str = MEMORY_KIB, **how: Any) -> Ran:
         started = time.monotonic()
-        ran = cli(*arguments, under=shell(by), **how)
+        ran = cli(*arguments, under=shell(by, memory_kib), **how)
         assert time.monotonic() - started < WITHIN_S, "it took too long"
         for said in ("Traceback", "itself failed", "the probe failed", "the rule failed", "Exception ignored"):
             assert said not in ran.out + ran.err, ran
@@ -70,9 +70,9 @@ def run_without_root(run: Run) -> Run:
 def refused(ran: Ran, *words: str) -> None:
     """Exit 2, nothing on standard output, a sentence that holds the words."""
     assert (ran.code, ran.out) == (2, ""), ran
-    assert ran.err.startswith("attn-doctor: "), ran
-    said = " ".join(ran.err.split())
-    assert all(word in said for word in words), ran
+    assert ran.err.startswith("attn-doctor:"), ran
+    said = " ".join(ran.err.split()).lower()
+    assert all(word.lower() in said for word in words), ran
 
 
 def readings(ran: Ran, code: int = 0) -> Any:
@@ -216,7 +216,12 @@ def test_facts_through_a_fifo_and_a_slow_pipe(run: Run, tmp_path: Path) -> None:
     os.mkfifo(fifo)
     slow = f"(sleep 0.3; exec 3>{fifo}; head -c 100; sleep 0.7; cat) >{fifo} & "
     ran = run(
-        "facts", "--facts", fifo, by=f'exec 4<&0; ({slow}) <&4; "$@"', input=facts, env={"ATTN_DOCTOR_PROBE_TIMEOUT": "2"}
+        "facts",
+        "--facts",
+        fifo,
+        by=f'exec 4<&0; ({slow}) <&4; "$@"',
+        input=facts,
+        env={"ATTN_DOCTOR_PROBE_TIMEOUT": "2"},
     )
     assert (ran.code, ran.stdout) == (0, facts), ran
 
@@ -294,9 +299,29 @@ def test_a_pyvenv_cfg_that_must_not_be_read(run_without_root: Run, tree: Tree) -
 def test_names_of_every_kind_in_site_packages(run: Run, tree: Tree) -> None:
     for number in range(4_900):
         (tree.site / f"-{number}-.{number:x}.dist-info").touch()
-    odd = [b"a\nb-1.0.dist-info", b"\x1b[31mred-1.0.dist-info", b"caf\xe9-1.0.dist-info", b"\xff.egg-info", b".dist-info"]
-    odd += [b"-.dist-info", b"-1.dist-info", b"numpy-.dist-info", b"numpy.dist-info", b"..egg-info", b" ", b"\n", b"\xff"]
-    odd += ["\u202egnp.dist-info".encode(), b"x" * 255, b"xformers-0.0.32\n\x1b[2J.dist-info", b"triton-\r\n3.dist-info"]
+    odd = [
+        b"a\nb-1.0.dist-info",
+        b"\x1b[31mred-1.0.dist-info",
+        b"caf\xe9-1.0.dist-info",
+        b"\xff.egg-info",
+        b".dist-info",
+    ]
+    odd += [
+        b"-.dist-info",
+        b"-1.dist-info",
+        b"numpy-.dist-info",
+        b"numpy.dist-info",
+        b"..egg-info",
+        b" ",
+        b"\n",
+        b"\xff",
+    ]
+    odd += [
+        "\u202egnp.dist-info".encode(),
+        b"x" * 255,
+        b"xformers-0.0.32\n\x1b[2J.dist-info",
+        b"triton-\r\n3.dist-info",
+    ]
     for name in odd:
         Path(os.fsdecode(os.fsencode(tree.site) + b"/" + name)).mkdir()
     found = readings(run(*CHECK, "--venv", tree.folder))
@@ -399,10 +424,21 @@ def test_metadata_with_anything_in_it(run: Run, tree: Tree, data: bytes) -> None
     assert found["packages"]["value"]["flash-attn"]["version"] == "2.8.3"
 
 
-@pytest.mark.parametrize("version", ["\u00b2.8", "9" * 200, "2.8.3\n4", "1!2.8", "\x1b[31m", "v2", "2..8", "+cu12", "2.8+"])
+@pytest.mark.parametrize(
+    "version", ["\u00b2.8", "9" * 200, "2.8.3\n4", "1!2.8", "\x1b[31m", "v2", "2..8", "+cu12", "2.8+"]
+)
 def test_versions_of_packages_that_are_none(run: Run, tree: Tree, version: str) -> None:
     tree.flash_info.rename(tree.site / f"flash_attn-{version}.dist-info")
-    for name in ("torchvision", "torchaudio", "triton", "xformers", "transformers", "numpy", "sageattention", "kernels"):
+    for name in (
+        "torchvision",
+        "torchaudio",
+        "triton",
+        "xformers",
+        "transformers",
+        "numpy",
+        "sageattention",
+        "kernels",
+    ):
         (tree.site / f"{name}-{version}.dist-info").mkdir()
     ran = run(*CHECK, "-v", "--venv", tree.folder)
     assert readings(ran)["packages"]["value"]["torch"]["version"] == "2.8.0+cu128"
@@ -690,13 +726,16 @@ EXTENSIONS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("by", ['exec "$@"', 'ulimit -v unlimited; exec "$@"'], ids=["limited", "unlimited"])
-@pytest.mark.parametrize("make", EXTENSIONS.values(), ids=EXTENSIONS)
-def test_extensions_that_are_no_libraries(run: Run, tree: Tree, make: Callable[[Path], object], by: str) -> None:
-    if "unlimited" in by and make not in (sparse, sparse_elf):
-        pytest.skip("the limit makes no difference")
+@pytest.mark.parametrize(
+    ("make", "memory_kib"),
+    [*((make, MEMORY_KIB) for make in EXTENSIONS.values()), (sparse, "unlimited"), (sparse_elf, "unlimited")],
+    ids=[*EXTENSIONS, "4 GB of nothing and room for it", "4 GB behind a head and room for it"],
+)
+def test_extensions_that_are_no_libraries(
+    run: Run, tree: Tree, make: Callable[[Path], object], memory_kib: int | str
+) -> None:
     make(tree.extension)
-    found = readings(run(*CHECK, "--venv", tree.folder, by=by))["extensions"]
+    found = readings(run(*CHECK, "--venv", tree.folder, memory_kib=memory_kib))["extensions"]
     (one,) = found["value"]["packages"]["flash-attn"]
     assert one["unreadable"], one
     assert (one["cubins"], one["missing_symbols"]) == ({}, [])
@@ -733,7 +772,16 @@ ODD_VALUES = {
     "a URL": "https://user:secret@example.org/x",
     "a NUL of JSON": "\\u0000",
 }
-ANY = ("LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "PYTHONPATH", "CXX", "TMPDIR", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES")
+ANY = (
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "PYTHONPATH",
+    "CXX",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "CUDA_VISIBLE_DEVICES",
+)
 ANY += ("CONDA_PREFIX", "TORCH_CUDA_ARCH_LIST", "MAX_JOBS", "ATTN_DOCTOR_PROBE_TIMEOUT", "PYTHONUSERBASE", "COLUMNS")
 
 
@@ -752,7 +800,9 @@ def test_variables_of_any_value(run: Run, tree: Tree, value: str) -> None:
 
 @pytest.mark.parametrize("value", ODD_VALUES.values(), ids=ODD_VALUES)
 def test_a_path_of_any_value(run: Run, tree: Tree, value: str) -> None:
-    found = readings(run(*CHECK, "--venv", tree.folder, by=f'P=$PATH; export PATH="$ODD"; exec "$@"', env={"ODD": value}))
+    found = readings(
+        run(*CHECK, "--venv", tree.folder, by=f'P=$PATH; export PATH="$ODD"; exec "$@"', env={"ODD": value})
+    )
     assert found["compiler"]["status"] in ("absent", "unknown")
 
 
@@ -793,11 +843,22 @@ def test_a_working_folder_that_is_gone(run: Run, tmp_path: Path, tree: Tree) -> 
     refused(run(*CHECK, "--venv", "venv", by=f'cd "{gone}"; rmdir "{gone}"; exec "$@"'), "working folder")
 
 
-OUTPUTS = [("simulate",), CHECK, ("check",), ("rule", "--list"), ("rule", "AD101"), ("facts",), ("--help",), ("--version",)]
+OUTPUTS = [
+    ("simulate",),
+    CHECK,
+    ("check",),
+    ("rule", "--list"),
+    ("rule", "AD101"),
+    ("facts",),
+    ("--help",),
+    ("--version",),
+]
 
 
 @pytest.mark.parametrize("arguments", OUTPUTS, ids=lambda arguments: " ".join(arguments[:3]))
-@pytest.mark.parametrize(("to", "reason"), [(">/dev/full", "no space left"), (">&-", "closed"), ("</dev/null >&0", "bad")])
+@pytest.mark.parametrize(
+    ("to", "reason"), [(">/dev/full", "no space left"), (">&-", "closed"), ("</dev/null >&0", "bad")]
+)
 def test_a_standard_output_that_takes_nothing(run: Run, arguments: tuple[str, ...], to: str, reason: str) -> None:
     ran = run(*arguments, by=f'exec "$@" {to}')
     refused(ran, "cannot write standard output", reason)
@@ -822,7 +883,11 @@ def test_all_streams_closed(run: Run, tree: Tree) -> None:
 
 
 def test_an_output_that_cannot_be_written(run: Run, run_without_root: Run, tmp_path: Path) -> None:
-    for place, reason in (("/dev/full", "no space left"), (tmp_path, "directory"), (tmp_path / "a" / "b", "no such file")):
+    for place, reason in (
+        ("/dev/full", "no space left"),
+        (tmp_path, "directory"),
+        (tmp_path / "a" / "b", "no such file"),
+    ):
         refused(run("simulate", "--output", place), "cannot write", reason)
     (tmp_path / "loop").symlink_to("loop")
     refused(run("simulate", "--output", tmp_path / "loop"), "symbolic links")

@@ -237,7 +237,7 @@ def test_a_name_that_speaks_of_another_torch() -> None:
     facts = whatif.simulate([*BASE[:2], "pkg.flash-attn=2.8.3+cu12torch2.7cxx11abiTRUE"])
     finding = found(facts, "AD408")
     assert finding is not None
-    assert (finding.severity, finding.confidence) == ("warning", "likely")
+    assert (finding.severity, finding.confidence) == ("error", "likely")
     assert "built for torch 2.7; torch 2.8.0 is installed" in finding.detail
 
 

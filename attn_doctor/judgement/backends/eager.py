@@ -30,6 +30,8 @@ def torch_runs(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
             yield Obstacle("blocked", "torch is not installed, and there is no torch wheel for musl")
         else:
             yield Obstacle("installable", "torch is not installed in the target")
+    elif machine.torch_fault:
+        yield Obstacle("installable", machine.torch_fault)
     elif gpu and machine.device == "cuda" and machine.lacks_code(gpu):
         yield from conditions.torch(machine, gpu, by_package=False)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends._package import Brought
-from attn_doctor.knowledge.attention import demands
+from attn_doctor.knowledge.attention import Demands, demands
 from attn_doctor.knowledge.capability import capability
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ BACKWARD_MAJOR = 9
 def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
     row = demands("flash_attention_4")
     yield from conditions.cuda_package(machine, gpu, need, row)
+    yield from conditions.new_enough(machine, row)
+    yield from pythons(machine, row)
+
+
+def pythons(machine: Machine, row: Demands) -> Iterator[Obstacle]:
+    """A Python for which nvidia-cutlass-dsl, its compiler, is published."""
+    if machine.python is None:
+        return
+    minor = ".".join(machine.python.version.split(".")[:2]) + ("t" if machine.python.free_threaded else "")
+    if minor not in row.pythons:
+        yield Obstacle("blocked", f"nvidia-cutlass-dsl has no wheel for Python {minor}")
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:

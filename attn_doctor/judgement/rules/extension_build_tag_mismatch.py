@@ -34,7 +34,7 @@ def check(machine: Machine, packages: dict[str, Package], torch: TorchDist) -> P
 RULE = Rule(
     "AD408",
     "extension-build-tag-mismatch",
-    "warning",
+    "error",
     "an installed build names another torch",
     check,
     confidence="likely",

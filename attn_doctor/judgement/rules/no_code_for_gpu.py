@@ -36,7 +36,9 @@ def check(machine: Machine, gpus: tuple[Gpu, ...], torch: TorchDist) -> Problem 
     sentence += 'Every CUDA call on it will fail with "no kernel image is available".'
     fix = [commands.install_torch(machine, move)] if move else []
     if others:
-        fix.append(f"export CUDA_VISIBLE_DEVICES={','.join(str(gpu.index) for gpu in others)}")
+        fix.append(
+            f"export CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES={','.join(str(gpu.index) for gpu in others)}"
+        )
     elif move is None:
         sentence += " No published torch serves it together with this driver and Python."
     # a display card that no torch ever served beside a GPU that works is no fault of the environment

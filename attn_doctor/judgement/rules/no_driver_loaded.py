@@ -18,7 +18,7 @@ def check(system: System, gpus: tuple[Gpu, ...], driver: Driver | None) -> Probl
     if driver is not None or not cards:
         return None
     if system.container:
-        detail = "It is visible on the bus, but the container was started without access to it."
+        detail = "it is on the bus, but the container was started without access to it."
         return Problem(
             f"{cards[0]}: {detail}", fix=("docker run --gpus all ...  # needs the NVIDIA Container Toolkit",)
         )

@@ -153,6 +153,9 @@ def refusal(answer: Nvml) -> str | None:
     return f"NVML: {answer.error.text}" if answer.error and answer.error.name not in NO_DRIVER else None
 
 
+NO_DEVICES = "No devices were found"
+
+
 class SmiGpu(msgspec.Struct, frozen=True):
     """One line of nvidia-smi."""
 
@@ -177,15 +180,20 @@ def parse_smi(text: str) -> list[SmiGpu]:
     return found
 
 
-def ask_smi(host: Host) -> list[SmiGpu]:
-    """The GPUs that nvidia-smi lists; empty where it is missing or fails."""
+def ask_smi(host: Host) -> list[SmiGpu] | str:
+    """The GPUs that nvidia-smi lists; empty where it is missing or fails; a sentence where it gives no answer."""
     wsl = join(WSL_LIBRARIES, "nvidia-smi")
     path = which(host, "nvidia-smi") or (wsl if host.is_executable(wsl) else None)
     if path is None:
         return []
     command = [path, f"--query-gpu={SMI_FIELDS}", "--format=csv,noheader,nounits"]
     answer = run(host, command, timeout_s(host))
-    return parse_smi(answer.stdout) if isinstance(answer, Completed) and answer.returncode == 0 else []
+    if not isinstance(answer, Completed):
+        return f"nvidia-smi: {answer.reason}"
+    listed = parse_smi(answer.stdout) if answer.returncode == 0 else []
+    if answer.returncode == 0 and not listed and answer.stdout.strip() not in ("", NO_DEVICES):
+        return f"nvidia-smi: not understood: {answer.stdout[:120]!r}"
+    return listed
 
 
 class PciGpu(msgspec.Struct, frozen=True):

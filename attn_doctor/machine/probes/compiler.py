@@ -8,9 +8,10 @@ import msgspec
 
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import Completed, Host, which
-from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
+from attn_doctor.machine.probe import Edit, Probe, WhatIf, timeout_s
 from attn_doctor.machine.target import Target
 
+LONGEST_LINE = 1_000  # no compiler's is; what is searched for brackets must not be endless
 LAUNCHERS = ("ccache", "sccache", "distcc", "env")
 
 
@@ -24,7 +25,7 @@ class Compiler(msgspec.Struct, frozen=True):
 
 def parse_version(text: str) -> tuple[str, str] | None:
     """('gcc', '12.2.0') from the first lines that `g++ --version` prints, in any locale."""
-    first = text.partition("\n")[0]
+    first = text.partition("\n")[0][:LONGEST_LINE]
     family = "clang" if "clang" in first else "gcc" if "Free Software Foundation" in text or "g++" in first else None
     # the last dotted number: '(Debian 12.2.0-14+deb12u1) 12.2.0', '(GCC) 15.3.0 20250808 (Red Hat 15.3.0-1)'
     stripped = re.sub(r"\([^)]*\)", "", first)
@@ -54,7 +55,7 @@ def read(host: Host, _target: Target) -> Reading[Compiler]:
     path = _path(host)
     if path is None:
         return Absent(("CXX", "PATH"))
-    answer = host.finish("compiler", TIMEOUT_S)
+    answer = host.finish("compiler", timeout_s(host))
     if not isinstance(answer, Completed):
         return Unknown(f"{path} --version: {answer.reason}")
     parsed = parse_version(answer.stdout)

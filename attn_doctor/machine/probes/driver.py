@@ -44,7 +44,7 @@ def read(host: Host, _target: Target) -> Reading[Driver]:
         return Unknown(answer.reason + (f" (/proc says that {loaded[0]} is loaded)" if loaded else ""))
     fault = answer if isinstance(answer, str) else answer.error.text if answer and answer.error else None
     listed = _nvidia.ask_smi(host)
-    if listed and listed[0].driver:
+    if not isinstance(listed, str) and listed and listed[0].driver:
         return Known(Driver(listed[0].driver, None, opened), source="nvidia-smi")
     if loaded:
         return Known(Driver(loaded[0], None, opened, fault), source=PROC_VERSION)
@@ -52,6 +52,8 @@ def read(host: Host, _target: Target) -> Reading[Driver]:
         return Unknown(answer)
     if answer and (refusal := _nvidia.refusal(answer)):
         return Unknown(refusal)
+    if isinstance(listed, str):
+        return Unknown(listed)
     return Absent(("NVML", "nvidia-smi", PROC_VERSION))
 
 

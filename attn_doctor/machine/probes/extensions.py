@@ -297,7 +297,10 @@ def forget(edit: Edit, key: str) -> None:
         packages = {name: files for name, files in packages.items() if name != key.partition(".")[2]}
         edit.readings["extensions"] = Known(msgspec.structs.replace(found, packages=packages), reading.source)
     elif key in ("torch", "torch_cuda", "cxx11abi", "python", "os", "arch"):
-        edit.readings["extensions"] = Known(Extensions(), source="what-if")
+        # a compiled file that is not there stays away, whatever torch is imagined
+        gone = {name: tuple(file for file in files if file.path is None) for name, files in packages.items()}
+        kept = Extensions(packages={name: files for name, files in gone.items() if files})
+        edit.readings["extensions"] = Known(kept, source="what-if")
 
 
 PROBE = Probe("extensions", Extensions, read, plain=Extensions())

@@ -9,7 +9,7 @@ import msgspec
 
 from attn_doctor.knowledge import cuda
 from attn_doctor.knowledge import gpus as products
-from attn_doctor.knowledge.versions import digits
+from attn_doctor.knowledge.versions import digits, numbers
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run
 from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
@@ -59,14 +59,16 @@ def read(host: Host, _target: Target) -> Reading[tuple[Gpu, ...]]:
     return Absent(("NVML", "nvidia-smi", PROC_GPUS, _nvidia.PCI_DEVICES, KFD_NODES))
 
 
-def _nvidia_gpus(host: Host) -> tuple[tuple[Gpu, ...] | Unknown, str]:
+def _nvidia_gpus(  # noqa: PLR0911 - one return a source
+    host: Host,
+) -> tuple[tuple[Gpu, ...] | Unknown, str]:
     answer = _nvidia.ask_nvml(host)
     if isinstance(answer, _nvidia.Nvml) and not answer.error and (answer.devices or answer.lost):
         return _from_nvml(answer), "NVML"
     if isinstance(answer, _nvidia.Hung):
         return Unknown(answer.reason), ""  # nvidia-smi would hang as well
     listed = _nvidia.ask_smi(host) if answer is not None else []
-    if listed:
+    if listed and not isinstance(listed, str):
         return tuple(
             _gpu(index, gpu.name, gpu.compute_capability, gpu.memory_bytes) for index, gpu in enumerate(listed)
         ), "nvidia-smi"
@@ -80,6 +82,8 @@ def _nvidia_gpus(host: Host) -> tuple[tuple[Gpu, ...] | Unknown, str]:
         return Unknown(answer), ""
     if answer and (refusal := _nvidia.refusal(answer)):
         return Unknown(refusal), ""
+    if isinstance(listed, str):
+        return Unknown(listed), ""
     return (), ""
 
 
@@ -197,7 +201,9 @@ def _set_gpu(edit: Edit, _key: str, value: str) -> None:
     _store(edit, [*before, gpu])
     if edit.simulated and vendor == "nvidia" and "driver" not in edit.given:
         system = edit.readings["system"]
-        newest = cuda.newest_driver(system.value.os)
+        newest = min(
+            (cuda.newest_driver(system.value.os, on=gpu.compute_capability) for gpu in _listed(edit)), key=numbers
+        )
         edit.readings["driver"] = Known(imagined(edit, newest), source="what-if")
 
 

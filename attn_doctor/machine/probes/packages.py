@@ -73,7 +73,7 @@ def parse_direct_url(text: str) -> str | None:
     try:
         url = msgspec.json.decode(text, type=dict[str, msgspec.Raw])["url"]
         address: str = msgspec.json.decode(url, type=str)
-    except (msgspec.DecodeError, KeyError, UnicodeDecodeError):
+    except (msgspec.DecodeError, KeyError, UnicodeDecodeError, RecursionError):
         return None
     scheme, separator, rest = address.partition("://")
     if not separator:

@@ -23,6 +23,7 @@ class Python(msgspec.Struct, frozen=True):
     executable: str = ""
     chosen_by: str = ""
     own: bool = False  # the environment attn-doctor runs in
+    interpreter_gone: bool = False  # bin/python is a link that leads nowhere
     externally_managed: bool = False  # PEP 668: pip refuses to install here
 
     @property
@@ -30,6 +31,12 @@ class Python(msgspec.Struct, frozen=True):
         """The wheel tag of its ABI: cp311, cp313t."""
         major, minor = (*self.version.split("."), "0")[:2]
         return f"cp{major}{minor}{'t' if self.free_threaded else ''}"
+
+
+def leads_nowhere(host: Host, path: str) -> bool:
+    """Whether a path is listed in its folder and cannot be opened: a link whose end is gone."""
+    folder, _, name = path.rpartition("/")
+    return not host.is_file(path) and name in host.list_dir(folder)
 
 
 def read(host: Host, target: Target) -> Reading[Python]:
@@ -44,6 +51,7 @@ def read(host: Host, target: Target) -> Reading[Python]:
         target.python,
         target.chosen_by,
         target.own,
+        leads_nowhere(host, target.python),
         managed,
     )
     return Known(found, source=join(target.prefix, "pyvenv.cfg") if target.kind in ("venv", "uv") else target.python)

@@ -9,7 +9,7 @@ import msgspec
 from attn_doctor.knowledge.versions import numbers
 from attn_doctor.machine.facts import Absent, Known, Reading
 from attn_doctor.machine.host import Completed, Host, join, run, which
-from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
+from attn_doctor.machine.probe import Edit, Probe, WhatIf, timeout_s
 from attn_doctor.machine.target import Target
 
 LOCAL = "/usr/local"
@@ -98,7 +98,7 @@ def version(host: Host, root: str) -> str | None:
         found = parse(host.read_head(join(root, name), 1 << 16) or "")
         if found:
             return found
-    answer = run(host, [join(root, "bin/nvcc"), "--version"], TIMEOUT_S)
+    answer = run(host, [join(root, "bin/nvcc"), "--version"], timeout_s(host))
     return parse_release(answer.stdout) if isinstance(answer, Completed) else None
 
 

@@ -21,6 +21,7 @@ from attn_doctor.machine.target import Distribution, Target, distributions
 METADATA = ("METADATA", "PKG-INFO")
 CMAKE = "share/cmake/Torch/TorchConfig.cmake"
 LIBRARY = "lib/libtorch_cuda.so"
+LONGEST_NAME = 40  # of an installer
 
 
 class TorchDist(msgspec.Struct, frozen=True):
@@ -36,6 +37,7 @@ class TorchDist(msgspec.Struct, frozen=True):
     requires_python: str | None = None
     location: str | None = None
     installer: str | None = None  # pip, uv, conda, as its metadata says
+    missing: tuple[str, ...] = ()  # recorded files without which it cannot be imported
     records: tuple[str, ...] = ()  # the names of the metadata folders beside it
 
     @property
@@ -86,12 +88,15 @@ def described(version: str, cuda: str | None, system: System, **fields: object) 
 def read(host: Host, target: Target) -> Reading[TorchDist]:
     sites = [site for site in target.site_packages if host.is_file(join(site, "torch/version.py"))]
     installed = distributions(host, target).get("torch")
+    if not sites and installed and (lost := missing(host, installed, join(installed.site, "torch"))):
+        return _from_record(host, installed, lost)
     if not sites:
+        _look_into_torch(host, target)
         return Absent(target.site_packages)
     folder = join(sites[0], "torch")
     text = host.read_text(join(folder, "version.py")) or ""
     stated = parse_version_py(text)
-    version = stated.get("__version__") or (installed.version if installed else None)
+    version = stated.get("__version__")  # without one torch cannot be imported, whatever its metadata says
     if not version or not numbers(version):
         return Unknown(f"no version in {join(folder, 'version.py')}: {text[:80]!r}")
     os, arch, _ = host.system()
@@ -103,11 +108,12 @@ def read(host: Host, target: Target) -> Reading[TorchDist]:
         System(os, arch),
         rocm=".".join(rocm.split(".")[:2]) if rocm else None,
         xpu=stated.get("xpu"),
-        cxx11abi=parse_abi(host.read_text(join(folder, CMAKE)) or ""),
+        cxx11abi=parse_abi(_text(host, join(folder, CMAKE))),
         requires_python=_requires_python(host, installed),
         location=folder,
         installer=installer or None,
         records=_records(host, sites[0]),
+        missing=missing(host, installed, folder) if installed else (),
     )
     if installer == "conda":
         # its builds choose their own architectures, and always the new ABI (conda-forge's compilers)
@@ -116,6 +122,33 @@ def read(host: Host, target: Target) -> Reading[TorchDist]:
         arches, path = read_arches(host, join(folder, LIBRARY), join(target.prefix, LIBRARY))
         found = msgspec.structs.replace(found, arch_list=arches, arch_source=path)
     return Known(found, source=join(folder, "version.py"))
+
+
+# without these torch is not imported; they stand in the RECORD of every wheel from 1.13 to 2.15
+ESSENTIAL = ("torch/__init__.py", "torch/version.py", "torch/nn/__init__.py")
+EXTENSION = "torch/_C."
+
+
+def missing(host: Host, installed: Distribution, folder: str) -> tuple[str, ...]:
+    """Essential files that the installation recorded and that are gone. Silent where there is no record to go by."""
+    lost = [name for name in ESSENTIAL if not host.is_file(join(folder, name.removeprefix("torch/")))]
+    if not any(name.startswith("_C.") for name in host.list_dir(folder)):
+        lost.append(EXTENSION)
+    record = _text(host, join(installed.metadata, "RECORD")) if lost else ""
+    recorded = [name for name in lost if record.startswith(name) or f"\n{name}" in record]
+    return tuple("the compiled torch/_C" if name == EXTENSION else name for name in recorded)
+
+
+def _from_record(host: Host, installed: Distribution, lost: tuple[str, ...]) -> Reading[TorchDist]:
+    """A torch whose version.py is among what is gone: its metadata still says which it was."""
+    os, arch, _ = host.system()
+    variant = parse_variant(installed.version)
+    cuda = variant[1] if variant and variant[0] == "cuda" else None
+    if variant is None:
+        cuda = torch_builds.default_cuda(installed.version, os, arch)
+    location = join(installed.site, "torch")
+    found = described(installed.version, cuda, System(os, arch), location=location, missing=lost)
+    return Known(found, source=installed.metadata)
 
 
 def read_arches(host: Host, *places: str) -> tuple[tuple[str, ...] | None, str | None]:
@@ -129,8 +162,23 @@ def read_arches(host: Host, *places: str) -> tuple[tuple[str, ...] | None, str |
     return (fatbin.supported(code), path) if code else (None, None)
 
 
+def _look_into_torch(host: Host, target: Target) -> None:
+    """Raise CannotLook where a torch is listed whose folder refuses to be looked into: it is not absent then."""
+    for site in target.site_packages:
+        if "torch" in host.list_dir(site):
+            host.list_dir(join(site, "torch"))
+
+
+def _text(host: Host, path: str) -> str:
+    """What only adds to the picture: one unreadable file must not hide that torch is there."""
+    try:
+        return host.read_text(path) or ""
+    except CannotLook:
+        return ""
+
+
 def _installer(host: Host, installed: Distribution | None) -> str:
-    return (host.read_text(join(installed.metadata, "INSTALLER")) or "").strip() if installed else ""
+    return _text(host, join(installed.metadata, "INSTALLER")).strip()[:LONGEST_NAME] if installed else ""
 
 
 def _records(host: Host, site: str) -> tuple[str, ...]:
@@ -146,7 +194,7 @@ def _records(host: Host, site: str) -> tuple[str, ...]:
 
 
 def _requires_python(host: Host, installed: Distribution | None) -> str | None:
-    return parse_requires_python(host.read_text(join(installed.metadata, "METADATA")) or "") if installed else None
+    return parse_requires_python(_text(host, join(installed.metadata, "METADATA"))) if installed else None
 
 
 def _system(edit: Edit) -> System:
@@ -180,7 +228,9 @@ def _torch(edit: Edit, _key: str, value: str) -> None:
     variant = parse_variant(value)
     cuda = rocm = xpu = None
     if variant is None:
-        cuda = torch_builds.default_cuda(value, system.os, system.arch)
+        # one newer than the table is taken to carry what the newest of it carries
+        newer = numbers(value) > numbers(torch_builds.newest())
+        cuda = torch_builds.default_cuda(torch_builds.newest() if newer else value, system.os, system.arch)
     elif variant[0] == "cuda":
         cuda = variant[1]
     elif variant[0] == "rocm":
@@ -199,9 +249,10 @@ def _store(edit: Edit, torch: TorchDist) -> None:
 def _bring_triton(edit: Edit, version: str, name: str) -> None:
     """Torch's CUDA wheels for Linux demand their Triton: whoever installs one has it."""
     pins = torch_builds.pins(version)
+    triton = (pins and pins.triton) or torch_builds.triton_of_minor(version)
     packages = edit.readings.get("packages")
-    if pins and pins.triton and isinstance(packages, Known):
-        listed = packages.value | {name: Package(pins.triton)}
+    if triton and isinstance(packages, Known):
+        listed = packages.value | {name: Package(triton)}
         edit.readings["packages"] = Known(dict(sorted(listed.items())), source="what-if")
 
 
