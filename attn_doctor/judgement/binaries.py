@@ -164,7 +164,7 @@ def repair(machine: Machine, package: str, gpu: Gpu | None = None) -> tuple[str,
 
 def anew(command: str) -> str:
     """An installed package of the same version would otherwise be taken for the one that is asked for."""
-    return command.replace(" install ", " install --force-reinstall ", 1)
+    return commands.forced(command)
 
 
 def uninstall(machine: Machine, package: str) -> str:

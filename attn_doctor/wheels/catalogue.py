@@ -349,7 +349,7 @@ def _expand(shelf: Shelf) -> Iterator[Wheel]:
     recipes = {row.name for row in build_facts().public_recipes}
     for group in shelf.groups:
         shape = shelf.shapes[group.shape]
-        source = source(shape.source)
+        source = source_row(shape.source)
         code, limit = _gpu_code(shelf.package, group.version, shape.source, shape.nvcc or cuda_version(group.cuda))
         needs_glibc = _glibc(shelf.package, shape.source, shape.built_on, group.platform)
         abi = _real_abi(group, shape)
@@ -370,7 +370,7 @@ def _expand(shelf: Shelf) -> Iterator[Wheel]:
 
 
 @cache
-def source(name: str) -> Source:
+def source_row(name: str) -> Source:
     """The source of that name."""
     sources = _sources().sources
     return sources.get(name) or sources[f"{name.partition(':')[0]}:*"]
@@ -378,7 +378,7 @@ def source(name: str) -> Source:
 
 @cache
 def _url_head(source: str, tag: str | None) -> str | None:
-    template = source(source).url_template
+    template = source_row(source).url_template
     if template is None or tag is None:
         return None
     head = template.replace("{tag}", tag).removesuffix("{qfile}")
@@ -465,7 +465,7 @@ def _in_index(variant: IndexVariant, cuda: str, platform: str) -> bool:
 def _index_wheel(variant: IndexVariant, path: str, torch: str) -> Wheel:
     cuda, _, filename = path.partition("/")
     python, abi, platform = filename.removesuffix(".whl").rsplit("-", 3)[1:]
-    source = source(variant.source)
+    source = source_row(variant.source)
     seen = path in variant.listed_examples
     return Wheel(
         package="xformers",
