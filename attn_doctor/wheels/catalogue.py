@@ -467,6 +467,7 @@ def _index_wheel(variant: IndexVariant, path: str, torch: str) -> Wheel:
     python, abi, platform = filename.removesuffix(".whl").rsplit("-", 3)[1:]
     source = source_row(variant.source)
     seen = path in variant.listed_examples
+    code, limit = _gpu_code("xformers", variant.version, variant.source, cuda)
     return Wheel(
         package="xformers",
         version=variant.version,
@@ -485,7 +486,8 @@ def _index_wheel(variant: IndexVariant, path: str, torch: str) -> Wheel:
         evidence="listed" if seen else variant.evidence,
         confidence="high" if seen else "medium",
         needs_glibc=_glibc("xformers", variant.source, None, platform),
-        gpu_code=None,
+        gpu_code=code,
+        gpu_limit=limit,
         as_of=source.snapshot or as_of(),
         built_with_torch=variant.built_with_torch,
     )

@@ -54,7 +54,8 @@ class TorchDist(msgspec.Struct, frozen=True):
 
 def parse_version_py(text: str) -> dict[str, str | None]:
     """The assignments of torch/version.py: __version__, cuda, hip, xpu, git_version; None where it says None."""
-    pattern = r"^(__version__|cuda|hip|rocm|xpu|git_version)\s*(?::[^=\n]*)?=\s*(?:(['\"])([^'\"\n]*)\2|None)"
+    name = r"^(__version__|cuda|hip|rocm|xpu|git_version)\s*(?::[^=\n]*)?"
+    pattern = name + r"=\s*(?:(['\"])([^'\"\n]*)\2|None)[ \t\r]*(?:#.*)?$"
     return {match[1]: match[3] for match in re.finditer(pattern, text, re.MULTILINE)}
 
 
