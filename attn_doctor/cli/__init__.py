@@ -20,6 +20,7 @@ COMMANDS = {
     "facts": "the probed facts as JSON, nothing judged",
     "simulate": "the facts of an imagined machine as JSON",
     "rule": "explain one finding code",
+    "wheels": "searches the catalogue of prebuilt wheels",
 }
 INTERRUPTED = 130
 WIDTH = 80

@@ -1,10 +1,9 @@
-"""A search of the catalogue of wheels: by a machine, by what the call asks for, or by both."""
+"""A search of the catalogue of wheels, as `attn-doctor wheels` answers it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,48 +11,21 @@ from attn_doctor import __version__
 from attn_doctor.errors import UsageError
 from attn_doctor.judgement import commands, names, need, torch_choice, wheel_choice
 from attn_doctor.judgement.backend import Backend, backends, judge
-from attn_doctor.knowledge import attention, torch_builds
+from attn_doctor.judgement.wheel_query import PREFERENCES, Asked, make_filters
+from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.freshness import is_stale
-from attn_doctor.knowledge.versions import local, major, major_minor, numbers, public
+from attn_doctor.knowledge.versions import major, major_minor
 from attn_doctor.wheels import catalogue
-from attn_doctor.wheels.catalogue import Trust, Wheel
-from attn_doctor.wheels.resolve import TWO_SERIES, Key
-from attn_doctor.wheels.search import Aspect, Filters, Miss, nearest, search
+from attn_doctor.wheels.catalogue import Trust, Wheel, version_key
+from attn_doctor.wheels.resolve import TWO_SERIES, in_series
+from attn_doctor.wheels.search import ASPECTS, Aspect, Filters, Miss, is_pre_release, nearest, search
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.knowledge.torch_builds import Build
 
 SCHEMA = "attn-doctor/wheels/1"
 DEFAULT = "flash_attention_2"
-PREFERENCES: frozenset[Aspect] = frozenset({"version", "source", "trust", "pre_release"})
-TRUST: tuple[Trust, ...] = ("upstream", "community")
-NOTHING = Key("", "", None, "", None, None, True, None, ())  # fmt: skip
-
-_TORCH = r"(?a)\d{1,3}\.\d{1,3}[\w.]{0,40}(\+[\w.]{1,60})?"
-_CUDA = r"(?a)(?:cu)?(\d{2})(?:\.?(\d))?"
-_PYTHON = r"(?a)(3\.\d{1,2})(?:\.\d{1,3})?(t?)"
-_PLATFORM = (
-    r"(?:(?P<family>linux|musllinux|manylinux|win|macosx)(?P<old>1|2010|2014)?)"
-    r"(?:_(?P<major>\d{1,2})_(?P<minor>\d{1,2}))?_(?P<arch>x86_64|amd64|aarch64|arm64)"
-)
-_OLD_GLIBC = {"1": "2.5", "2010": "2.12", "2014": "2.17"}  # PEP 600
-_SYSTEMS = {"win": "windows", "macosx": "macos"}
-_ARCHES = {"amd64": "x86_64", "arm64": "aarch64"}
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What the call says, as written; None where it leaves it to the machine."""
-
-    torch: str | None = None
-    cuda: str | None = None
-    python: str | None = None
-    platform: str | None = None
-    abi: str | None = None
-    capabilities: tuple[str, ...] = ()
-    version: str | None = None
-    sources: tuple[str, ...] = ()
-    trust: str = "community"
-    pre: bool = True
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -61,10 +33,10 @@ class Query(msgspec.Struct, frozen=True):
 
     compared: tuple[Aspect, ...]
     asked: tuple[Aspect, ...]
-    os: str | None
-    arch: str | None
+    os: str
+    arch: str
     libc: str | None
-    python: str | None
+    python: str
     torch: str | None
     torch_cuda: str | None
     cxx11abi: bool | None
@@ -76,29 +48,28 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the catalogue has: files that fit, best first, or the nearest that do not and what differs."""
+    """What the catalogue has: files that fit, best first, or the nearest that do not and what differs.
+
+    `package` and `query` are None for a backend that needs no wheel; `stale` says that newer files are likely; `found`
+    is how many fit, of which `fitting` may hold only the first; `next_steps` are commands, to be run in this order.
+    """
 
     schema: str = SCHEMA
     version: str = __version__
     as_of: str
-    """The day the catalogue was put together."""
     stale: bool
-    """So long ago that newer files are likely."""
     package: str | None
-    """None for a backend that is part of torch."""
     backend: str | None
-    query: Query | None
-    found: int
-    """How many fit; `fitting` may hold fewer."""
-    fitting: tuple[Wheel, ...]
-    misses: tuple[Miss, ...]
-    notes: tuple[str, ...]
-    next_steps: tuple[str, ...]
-    """Commands, to be run in this order."""
+    query: Query | None = None
+    found: int = 0
+    fitting: tuple[Wheel, ...] = ()
+    misses: tuple[Miss, ...] = ()
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A package by any of its names. `series`: flash-attn's 1.x and 2.x are two backends of one name."""
+    """What a name stands for. `series`: flash-attn's 1.x and 2.x are two backends of one package."""
 
     package: str | None
     series: str
@@ -106,7 +77,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def wanted(name: str | None, version: str | None) -> Wanted:
-    """What a backend, an alias or a package of the catalogue stands for. Raises UsageError."""
+    """A backend, an alias of one, or a package of the catalogue. Raises UsageError."""
     given = (name or DEFAULT).lower()
     package = given.replace("_", "-").replace(".", "-")
     if package in catalogue.packages():
@@ -121,9 +92,7 @@ def wanted(name: str | None, version: str | None) -> Wanted:
     return Wanted(backend.package if backend.package in catalogue.packages() else None, backend.series, backend)
 
 
-def look_up(
-    what: Wanted, asked: Asked, machine: Machine | None, *, today: str, everything: bool = False, limit: int | None = None
-) -> Answer:
+def look_up(what: Wanted, asked: Asked, machine: Machine | None, *, today: str, limit: int | None = None) -> Answer:
     """The answer of the catalogue. Without a machine only what is asked for counts."""
     as_of = catalogue.as_of()
     answer = Answer(
@@ -131,67 +100,99 @@ def look_up(
         stale=is_stale("catalogue", as_of, today),
         package=what.package,
         backend=what.backend.name if what.backend else None,
-        query=None,
-        found=0,
-        fitting=(),
-        misses=(),
-        notes=(),
-        next_steps=(),
     )
     if what.package is None:
         return answer
-    filters = make_filters(what, asked, machine)
+    served = demands(what.backend.name) if what.backend else None
+    filters = make_filters(what.package, what.series, served, asked, machine)
     found = search(filters)
     misses = () if found else nearest(filters)
-    here = machine if machine is not None and filters.asked <= PREFERENCES else None
+    here = machine if filters.asked <= PREFERENCES else None
+    move = _move(filters, here) if here and not found else None
     return msgspec.structs.replace(
         answer,
         query=_query(filters),
         found=len(found),
         fitting=found[:limit],
         misses=misses[:limit],
-        notes=tuple(_notes(what, filters, found, here)),
-        next_steps=() if everything else tuple(_steps(filters, found, here)),
+        notes=tuple(_notes(what, filters, found, here, move)),
+        next_steps=tuple(_next_steps(found, here, move)),
     )
 
 
-# from a call and a machine to filters
-
-
-def make_filters(what: Wanted, asked: Asked, machine: Machine | None) -> Filters:
-    """What the machine says, with what is asked for in its place. Raises UsageError for what cannot be read."""
-    assert what.package is not None  # noqa: S101 - look_up has asked
-    on = machine.nvidia if machine else ()
-    key = wheel_choice.key(machine, on[0] if on else None) if machine else NOTHING
-    key = msgspec.structs.replace(key, capabilities=machine.capabilities if machine else ())
-    stated: set[Aspect] = set()
-    open_: set[Aspect] = set() if machine else {"torch", "cuda", "abi", "python", "libc", "gpu", "platform"}
-    for aspect, change in _changes(asked, key, machine):
-        stated.add(aspect)
-        open_.discard(aspect)
-        key = msgspec.structs.replace(key, **change)
-        open_ |= {"cuda"} if "torch_cuda" in change and change["torch_cuda"] == UNSAID else set()
-    key = _completed(key, stated, open_, by_machine=machine is not None)
-    if not key.python:
-        open_.add("python")
-    trust = next((one for one in TRUST if one == asked.trust), None)
-    if trust is None:
-        raise UsageError(f"--trust {asked.trust}: expected {' or '.join(TRUST)}")
-    preferred: dict[Aspect, bool] = {
-        "version": asked.version is not None,
-        "source": bool(asked.sources),
-        "trust": trust == "upstream",
-        "pre_release": not asked.pre,
-    }
-    return Filters(
-        package=what.package,
-        key=key,
-        series=what.series,
-        compared=frozenset(_ALL - open_),
-        asked=frozenset(stated | {name for name, is_asked in preferred.items() if is_asked}),
-        version=_version(asked.version),
-        sources=tuple(_source(name, what.package) for name in asked.sources),
-        trust=trust,
-        pre=asked.pre,
-        demands=attention.demands(what.backend.name) if what.backend else None,
+def _query(filters: Filters) -> Query:
+    key = filters.key
+    return Query(
+        compared=tuple(aspect for aspect in ASPECTS if aspect in filters.compared),
+        asked=tuple(aspect for aspect in ASPECTS if aspect in filters.asked),
+        os=key.os,
+        arch=key.arch,
+        libc=key.libc,
+        python=key.python,
+        torch=key.torch,
+        torch_cuda=key.torch_cuda,
+        cxx11abi=key.cxx11abi,
+        capabilities=key.capabilities,
+        version=filters.version,
+        sources=filters.sources,
+        trust=filters.trust,
+        pre_releases=filters.pre,
     )
+
+
+def _move(filters: Filters, machine: Machine) -> tuple[Build, Wheel] | None:
+    """The nearest torch for which a file fits; None beside a vendor's or a nightly build: nobody wants that swapped."""
+    if machine.torch is not None and not machine.torch.released:
+        return None
+    published = catalogue.minors(filters.package, filters.series)
+    for build in torch_choice.by_distance(machine, torch_choice.suitable(machine)):
+        if published is None or major_minor(build.torch) in published:
+            key = wheel_choice.after_moving_to(build, filters.key)
+            if found := search(msgspec.structs.replace(filters, key=key)):
+                return build, found[0]
+    return None
+
+
+def _notes(
+    what: Wanted, filters: Filters, found: tuple[Wheel, ...], machine: Machine | None, move: tuple[Build, Wheel] | None
+) -> Iterator[str]:
+    """What the list of files does not say by itself, as sentences."""
+    if filters.version is not None and not found:
+        yield from _about_the_version(filters, filters.version)
+    if found and is_pre_release(found[0]):
+        yield f"{found[0].version} is a pre-release: nothing else of {filters.package} fits."
+    if machine is None:
+        return
+    if not found:
+        yield from _other_ways(filters, machine, move)
+    elif what.backend:
+        verdict = judge(what.backend, machine, need.parse([]))
+        if verdict.status in ("blocked", "unsupported"):
+            yield f"{verdict.name} is {verdict.status} here all the same: {verdict.reasons[0]}."
+
+
+def _about_the_version(filters: Filters, version: str) -> Iterator[str]:
+    listed = {wheel.version for wheel in catalogue.wheels(filters.package) if in_series(wheel, filters.series)}
+    if version not in listed:
+        newest = max(listed, key=version_key)
+        yield f"The catalogue has no file of {filters.package} {version}; the newest it has is {newest}."
+
+
+def _other_ways(filters: Filters, machine: Machine, move: tuple[Build, Wheel] | None) -> Iterator[str]:
+    if move:
+        yield f"With {torch_choice.label(move[0])} one fits: {move[1].filename}"
+    if filters.asked & PREFERENCES or filters.package != TWO_SERIES:
+        return
+    gpu = machine.nvidia[0] if machine.nvidia else None
+    refusal = wheel_choice.build_refusal(machine, gpu, filters.package, filters.series)
+    yield f"A source build would not succeed here: {refusal}." if refusal else "It can be compiled here, from source."
+
+
+def _next_steps(found: tuple[Wheel, ...], machine: Machine | None, move: tuple[Build, Wheel] | None) -> Iterator[str]:
+    if machine is None:
+        return
+    if found:
+        yield commands.install_wheel(machine, found[0])
+    elif move:
+        yield commands.install_torch(machine, move[0])
+        yield commands.install_wheel(machine, move[1])
