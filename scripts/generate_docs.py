@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from attn_doctor.judgement import names, report
+from attn_doctor.judgement import names, report, wheel_search
 from attn_doctor.judgement.backend import Backend, backends
 from attn_doctor.judgement.need import DTYPES, FEATURES
 from attn_doctor.judgement.rule import Rule, rules
@@ -54,6 +54,7 @@ def generated() -> dict[str, str]:
         "docs/whatif.md": whatif_page(),
         "attn_doctor/schemas/facts.json": encode(facts_schema()),
         "attn_doctor/schemas/report.json": encode(report_schema()),
+        "attn_doctor/schemas/wheels.json": encode(wheels_schema()),
     }
 
 
@@ -212,6 +213,17 @@ def report_schema() -> dict[str, Any]:
     components |= {name: shape for name, shape in facts["$defs"].items() if name not in components}
     properties = whole["properties"] | {"schema": {"const": report.SCHEMA}, "version": {"type": "string"}}
     schema = document("report", "Report", report.Report.__doc__, properties, components)
+    for part in objects(schema):
+        part["required"] = list(part["properties"])
+    return schema
+
+
+def wheels_schema() -> dict[str, Any]:
+    """What `wheels --format json` prints: every field, always."""
+    (_,), components = msgspec.json.schema_components([wheel_search.Answer], ref_template=DEFINITIONS + "{name}")
+    whole = components.pop("Answer")
+    properties = whole["properties"] | {"schema": {"const": wheel_search.SCHEMA}, "version": {"type": "string"}}
+    schema = document("wheels", "Wheels", wheel_search.Answer.__doc__, properties, components)
     for part in objects(schema):
         part["required"] = list(part["properties"])
     return schema

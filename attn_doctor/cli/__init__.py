@@ -73,36 +73,33 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     gc.disable()  # a process this short only loses by looking for cycles
     if sys.stderr is None:  # closed: what would be said there must not go to standard output
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    code = _run(given)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _let_go(sys.stderr)
+    sys.exit(code)
+
+
+def _run(given: list[str]) -> int:
     try:
         code = build_app(given)(args=given, standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except AttnDoctorError as error:
-        code = _refuse(error)
+        return _refuse(error)
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; nothing was changed", file=sys.stderr)
-        code = INTERRUPTED
+        _say("interrupted; nothing was changed")
+        return INTERRUPTED
     except BrokenPipeError:
         # the reader went away (`| head`): nothing is wrong, and Python must not complain at exit either
         _let_go(sys.stdout)
-        code = 0
+        return 0
     except Exception as error:
-        if show := getattr(error, "show", None):  # typer's own: a flag that does not exist, a value that is missing
-            with suppress(OSError):
-                show()
-            code = getattr(error, "exit_code", 2)
-        elif isinstance(error, OSError) and error.filename is None and error.errno in NOT_WRITTEN:
-            _let_go(sys.stdout)
-            code = _refuse(BadInput(f"cannot write standard output: {error.strerror}"))
-        elif os.environ.get(TRACEBACK_VARIABLE):
+        if os.environ.get(TRACEBACK_VARIABLE) and not hasattr(error, "show"):
             raise
-        else:
-            code = _failed(error)
-    try:
-        sys.stderr.flush()
-    except OSError:
-        _let_go(sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
+        return _failed(error)
+    return code if isinstance(code, int) else 0
 
 
 def _let_go(stream: TextIO) -> None:
@@ -118,6 +115,13 @@ def _refuse(error: AttnDoctorError) -> int:
 
 
 def _failed(error: Exception) -> int:
+    if show := getattr(error, "show", None):  # typer's own: a flag that does not exist, a value that is missing
+        with suppress(OSError):
+            show()
+        return int(getattr(error, "exit_code", 2))
+    if isinstance(error, OSError) and error.filename is None and error.errno in NOT_WRITTEN:
+        _let_go(sys.stdout)
+        return _refuse(BadInput(f"cannot write standard output: {error.strerror}"))
     _say(f"attn-doctor itself failed: {type(error).__name__}: {error}")
     _say(f"For a report, run it again with {TRACEBACK_VARIABLE}=1 and send what it prints.", "  ")
     return FAILED

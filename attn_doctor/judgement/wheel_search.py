@@ -10,18 +10,20 @@ import msgspec
 from attn_doctor import __version__
 from attn_doctor.errors import UsageError
 from attn_doctor.judgement import commands, names, need, torch_choice, wheel_choice
-from attn_doctor.judgement.backend import Backend, backends, judge
+from attn_doctor.judgement.backend import Backend, backends
+from attn_doctor.judgement.report import STATUSES
+from attn_doctor.judgement.view import Machine
 from attn_doctor.judgement.wheel_query import PREFERENCES, Asked, make_filters
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.freshness import is_stale
 from attn_doctor.knowledge.versions import major, major_minor
+from attn_doctor.machine import whatif
 from attn_doctor.wheels import catalogue
 from attn_doctor.wheels.catalogue import Trust, Wheel, version_key
 from attn_doctor.wheels.resolve import TWO_SERIES, in_series
 from attn_doctor.wheels.search import ASPECTS, Aspect, Filters, Miss, is_pre_release, nearest, search
 
 if TYPE_CHECKING:
-    from attn_doctor.judgement.view import Machine
     from attn_doctor.knowledge.torch_builds import Build
 
 SCHEMA = "attn-doctor/wheels/1"
@@ -108,7 +110,7 @@ def look_up(what: Wanted, asked: Asked, machine: Machine | None, *, today: str, 
     found = search(filters)
     misses = () if found else nearest(filters)
     here = machine if filters.asked <= PREFERENCES else None
-    move = _move(filters, here) if here and not found else None
+    move = _move(filters, here) if here and (not found or not _torch_runs(here)) else None
     return msgspec.structs.replace(
         answer,
         query=_query(filters),
@@ -140,6 +142,15 @@ def _query(filters: Filters) -> Query:
     )
 
 
+def _torch_runs(machine: Machine) -> bool:
+    """Whether the installed torch can use these GPUs with this driver: where not, a file for it helps nobody."""
+    torch = machine.torch
+    if torch is None or torch.cuda is None:
+        return True  # no file depends on it
+    served = machine.driver is None or machine.driver_serves
+    return served and not any(machine.lacks_code(gpu) for gpu in machine.nvidia)
+
+
 def _move(filters: Filters, machine: Machine) -> tuple[Build, Wheel] | None:
     """The nearest torch for which a file fits; None beside a vendor's or a nightly build: nobody wants that swapped."""
     if machine.torch is not None and not machine.torch.released:
@@ -166,9 +177,20 @@ def _notes(
     if not found:
         yield from _other_ways(filters, machine, move)
     elif what.backend:
-        verdict = judge(what.backend, machine, need.parse([]))
-        if verdict.status in ("blocked", "unsupported"):
-            yield f"{verdict.name} is {verdict.status} here all the same: {verdict.reasons[0]}."
+        bare = _without(machine, filters.package)
+        obstacles = [
+            obstacle for gpu in bare.gpus or (None,) for obstacle in what.backend.obstacles(bare, gpu, need.parse([]))
+        ]
+        if obstacles:
+            furthest = max(obstacles, key=lambda obstacle: STATUSES.index(obstacle.status))
+            yield f"It would not run here as things are: {furthest.reason}."
+
+
+def _without(machine: Machine, package: str) -> Machine:
+    """The machine before the file came: an old version that is installed says nothing of the new one."""
+    if package not in machine.packages:
+        return machine
+    return Machine(whatif.apply(machine.facts, [f"pkg.{package}=none"]))
 
 
 def _about_the_version(filters: Filters, version: str) -> Iterator[str]:
@@ -181,7 +203,7 @@ def _about_the_version(filters: Filters, version: str) -> Iterator[str]:
 def _other_ways(filters: Filters, machine: Machine, move: tuple[Build, Wheel] | None) -> Iterator[str]:
     if move:
         yield f"With {torch_choice.label(move[0])} one fits: {move[1].filename}"
-    if filters.asked & PREFERENCES or filters.package != TWO_SERIES:
+    if machine.torch is None or filters.package != TWO_SERIES:
         return
     gpu = machine.nvidia[0] if machine.nvidia else None
     refusal = wheel_choice.build_refusal(machine, gpu, filters.package, filters.series)
@@ -191,8 +213,8 @@ def _other_ways(filters: Filters, machine: Machine, move: tuple[Build, Wheel] | 
 def _next_steps(found: tuple[Wheel, ...], machine: Machine | None, move: tuple[Build, Wheel] | None) -> Iterator[str]:
     if machine is None:
         return
-    if found:
-        yield commands.install_wheel(machine, found[0])
-    elif move:
+    if move:
         yield commands.install_torch(machine, move[0])
         yield commands.install_wheel(machine, move[1])
+    elif found:
+        yield commands.install_wheel(machine, found[0])

@@ -47,7 +47,7 @@ def _lines(answer: Answer, limit: int) -> Iterator[str]:
     if answer.notes:
         yield ""
     if answer.next_steps:
-        yield "Install it:" if answer.fitting else "The shortest way to one that fits:"
+        yield "Install it:" if len(answer.next_steps) == 1 else "The shortest way to one that runs:"
         yield from (f"  {step}" for step in answer.next_steps)
         yield ""
     old = ": newer files are likely; look at the sources too" if answer.stale else ""
@@ -83,7 +83,7 @@ def _best(wheel: Wheel) -> Iterator[str]:
     yield from _hanging("  trust    ", wheel.trust)
     yield from _hanging("  source   ", source(wheel.source))
     yield from _hanging("  built    ", built_for(wheel))
-    yield f"  sha256   {wheel.sha256 or 'not published'}"
+    yield f"  sha256   {wheel.sha256 or 'not known'}"
     yield f"  URL      {wheel.url or f'through the package index: {wheel.package}=={wheel.version}'}"
     for caution in cautions(wheel):
         yield from _hanging("  note     ", caution)
@@ -125,8 +125,6 @@ def cautions(wheel: Wheel) -> Iterator[str]:
         yield f"built with torch {wheel.built_with_torch}, before that torch was released"
     if wheel.gpu_code is None and wheel.gpu_limit:
         yield f"which GPU code is inside was not published; at most {' '.join(wheel.gpu_limit)}"
-    if wheel.note:
-        yield wheel.note
 
 
 def _others(answer: Answer, limit: int) -> Iterator[str]:

@@ -9,6 +9,6 @@ import msgspec
 
 
 def load(name: str) -> dict[str, Any]:
-    """The schema of `facts` or `report`."""
+    """A schema by its name: `facts`, `report`, `wheels`."""
     with open(os.path.join(os.path.dirname(__file__), f"{name}.json"), "rb") as file:
         return msgspec.json.decode(file.read(), type=dict[str, Any])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from support import Ran
 
@@ -104,6 +104,13 @@ class Tree:
             (info / "METADATA").write_text(f"Name: {name}\nRequires-Python: >=3.9\n\n")
             (info / "INSTALLER").write_text("pip\n")
         self.extension.write_bytes(b"")
+
+
+@pytest.fixture(autouse=True)
+def _leave_nothing(tmp_path: Path) -> Iterator[None]:
+    """What is kept of a test run would be half a gigabyte."""
+    yield
+    shutil.rmtree(tmp_path, ignore_errors=True)
 
 
 @pytest.fixture
@@ -391,7 +398,7 @@ def test_a_metadata_folder_that_is_a_loop(run: Run, tree: Tree) -> None:
     assert readings(run(*CHECK, "--venv", tree.folder))["packages"]["value"]["flash-attn"]["version"] == "2.8.3"
 
 
-TEXTS = {
+TEXTS: dict[str, bytes | tuple[bytes, int]] = {
     "a list": b'[{"url": 1}]',
     "no url": b'{"url": null, "dir_info": {}}',
     "an escape sequence": b'{"url": "file:///\\u001b[31m/\\u0000\\r\\n"}',
@@ -401,18 +408,25 @@ TEXTS = {
     "deep url": b'{"url":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
     "binary": bytes(range(256)) * 999,
     "empty": b"",
-    "100 MB": b"\nRequires-Python:" + b" >=3" * (25 * MIB),
-    "8 MB of demands": b"Requires-Dist: torch (" * (MIB // 3),
-    "8 MB of other demands": b"Requires-Dist: torch[((\nTag:\n" * (MIB // 4),
+    "100 MB": (b"Requires-Python: >=3", 5 * MIB),
+    "8 MB of demands": (b"Requires-Dist: torch (", MIB // 3),
+    "8 MB of other demands": (b"Requires-Dist: torch[((\nTag:\n", MIB // 4),
 }
 
 
+def data_of(given: bytes | tuple[bytes, int]) -> bytes:
+    """What is large is made when it is written."""
+    return given if isinstance(given, bytes) else given[0] * given[1]
+
+
 @pytest.mark.parametrize("data", TEXTS.values(), ids=TEXTS)
-def test_metadata_with_anything_in_it(run: Run, tree: Tree, data: bytes) -> None:
+def test_metadata_with_anything_in_it(run: Run, tree: Tree, data: bytes | tuple[bytes, int]) -> None:
+    file = tree.site / "easy-install.pth"
+    file.write_bytes(data_of(data))
     for info in (tree.torch_info, tree.flash_info):
         for name in ("METADATA", "INSTALLER", "WHEEL", "direct_url.json"):
-            (info / name).write_bytes(data)
-    (tree.site / "easy-install.pth").write_bytes(data)
+            (info / name).unlink(missing_ok=True)
+            (info / name).hardlink_to(file)
     found = readings(run(*CHECK, "--venv", tree.folder))
     assert (found["torch"]["value"]["version"], found["torch"]["value"]["cuda"]) == ("2.8.0+cu128", "12.8")
     assert found["packages"]["value"]["flash-attn"]["version"] == "2.8.3"
@@ -441,12 +455,12 @@ def test_versions_of_packages_that_are_none(run: Run, tree: Tree, version: str) 
 
 # --- torch/version.py
 
-VERSIONS = {
+VERSIONS: dict[str, bytes | tuple[bytes, int]] = {
     "empty": b"",
     "binary": bytes(range(256)) * 64,
-    "50 MB of nothing": b"\0" * (50 * MIB),
-    "50 MB of one line": b"__version__ = '" + b"2" * (50 * MIB),
-    "50 MB of assignments": b"cuda : a\n" * (6 * MIB),
+    "50 MB of nothing": (b"\0", 50 * MIB),
+    "50 MB of one line": (b"__version__ = '2", 3 * MIB),
+    "50 MB of assignments": (b"cuda : a\n", 6 * MIB),
     "a bomb": b"__version__ = " + b"(" * 100_000 + b"'2.8.0'" + b")" * 100_000,
     "another bomb": b"__version__ = '2.8.0' * 10 ** 12",
     "a class": b"class Version:\n    __version__ = '2.8.0'\n",
@@ -462,8 +476,8 @@ VERSIONS = {
 
 
 @pytest.mark.parametrize("data", VERSIONS.values(), ids=VERSIONS)
-def test_a_version_py_that_states_no_version(run: Run, tree: Tree, data: bytes) -> None:
-    tree.version.write_bytes(data)
+def test_a_version_py_that_states_no_version(run: Run, tree: Tree, data: bytes | tuple[bytes, int]) -> None:
+    tree.version.write_bytes(data_of(data))
     shutil.rmtree(tree.torch_info)
     found = readings(run(*CHECK, "--venv", tree.folder), 3)
     assert found["torch"]["status"] == "unknown"
@@ -797,9 +811,7 @@ def test_variables_of_any_value(run: Run, tree: Tree, value: str) -> None:
 
 @pytest.mark.parametrize("value", ODD_VALUES.values(), ids=ODD_VALUES)
 def test_a_path_of_any_value(run: Run, tree: Tree, value: str) -> None:
-    found = readings(
-        run(*CHECK, "--venv", tree.folder, by=f'P=$PATH; export PATH="$ODD"; exec "$@"', env={"ODD": value})
-    )
+    found = readings(run(*CHECK, "--venv", tree.folder, by='export PATH="$ODD"; exec "$@"', env={"ODD": value}))
     assert found["compiler"]["status"] in ("absent", "unknown")
 
 

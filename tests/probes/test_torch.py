@@ -180,8 +180,23 @@ def test_garbage_is_unknown(text: str) -> None:
     assert f"{TORCH}/version.py" in reading.reason
 
 
-def test_an_empty_version_file_beside_metadata_keeps_the_version_of_the_metadata() -> None:
-    assert value(ask(PROBE, installed("2.13.0", ""))).version == "2.13.0"
+def test_metadata_does_not_speak_for_an_empty_version_file() -> None:
+    """Importing such a torch fails, and of its CUDA nothing is known."""
+    assert isinstance(ask(PROBE, installed("2.13.0", "")), Unknown)
+
+
+def test_metadata_that_cannot_be_read_hides_no_torch() -> None:
+    machine = installed("2.13.0+cu130", version_py("2.13.0+cu130", "13.0"))
+    for name in ("METADATA", "INSTALLER"):
+        machine.files[f"{SITE}/torch-2.13.0+cu130.dist-info/{name}"] = REFUSED
+    machine.files[f"{TORCH}/share/cmake/Torch/TorchConfig.cmake"] = REFUSED
+    found = value(ask(PROBE, machine))
+    assert (found.version, found.requires_python, found.installer) == ("2.13.0+cu130", None, None)
+
+
+def test_a_folder_that_refuses_to_be_looked_into_is_not_absent() -> None:
+    with pytest.raises(CannotLook):
+        ask(PROBE, Described({f"{TORCH}/": REFUSED, f"{TORCH}/lib/x.so": ""}))
 
 
 def test_a_file_we_may_not_read_is_a_refusal() -> None:
