@@ -254,6 +254,21 @@ def test_a_filter_takes_the_place_of_what_the_machine_says(options: tuple[str, .
     assert best(found(*TORCH_28, options=options)) == expected
 
 
+@pytest.mark.parametrize(
+    ("cuda", "meant", "abi"), [("12", "12.4", False), ("12.6", "12.6", True), ("11", "11.8", False)]
+)
+def test_a_cuda_major_means_the_build_of_the_package_index(cuda: str, meant: str, abi: bool) -> None:
+    query = found(L4, "torch=2.9.1+cu130", options=("--torch", "2.6", "--cuda", cuda))["query"]
+    assert (query["torch"], query["torch_cuda"], query["cxx11abi"]) == ("2.6", meant, abi)
+
+
+def test_a_torch_minor_means_any_patch_of_it() -> None:
+    called = call("wheels", "xformers", "--torch", "2.7", "--format", "json", "--facts", "-", stdin=facts(*TORCH_28))
+    assert {wheel["torch"] for wheel in called.json()["fitting"]} == {"2.7.0", "2.7.1"}
+    called = call("wheels", "xformers", "--torch", "2.7.0", "--format", "json", "--facts", "-", stdin=facts(*TORCH_28))
+    assert {wheel["torch"] for wheel in called.json()["fitting"]} == {"2.7.0"}
+
+
 def test_filters_that_find_nothing_say_what_was_asked_for() -> None:
     answer = found(*TORCH_28, options=("--torch", "2.14"))
     assert answer["misses"][0]["differs"][0]["text"] == "for torch 2.13; 2.14 is asked for"

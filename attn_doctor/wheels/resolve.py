@@ -152,7 +152,7 @@ def fits_system(wheel: Wheel, key: Key) -> bool:
 def fits_libc(wheel: Wheel, key: Key) -> bool:
     """No compiled file is for musl; of glibc the version counts."""
     if key.libc is not None and key.libc.startswith("musl"):
-        return not is_compiled(wheel)
+        return package_row(wheel.package).musl and not is_compiled(wheel)
     return key.os != "linux" or _fits_glibc(wheel, key)
 
 

@@ -366,11 +366,17 @@ def test_every_filter_takes_something_away() -> None:
     assert nearest(msgspec.structs.replace(fa4, pre=False))[0].differs[0].text == "a pre-release"
 
 
-def test_a_pre_release_comes_after_everything_else() -> None:
-    key = but(torch="2.9.1+cu128", capabilities=("9.0",))
-    found = [wheel.version for wheel in search(Filters(package="flash-attn-3", key=key))]
-    assert found
-    assert found == sorted(found, key=lambda version: "b" in version)
+def test_a_pre_release_comes_after_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    filters = Filters(package="flash-attn", key=KEY)
+    final = next(wheel for wheel in search(filters) if wheel.trust == "community")
+    pre = msgspec.structs.replace(
+        search(filters)[0], version="2.9.0b1", filename=f"flash_attn-2.9.0b1-{final.platform}"
+    )
+    assert pre.trust == "upstream"
+    monkeypatch.setattr("attn_doctor.wheels.search.wheels", lambda *_: (pre, final))
+    assert search(filters) == (final, pre)
+    monkeypatch.setattr("attn_doctor.wheels.search.wheels", lambda *_: (pre,))
+    assert search(filters) == (pre,)
 
 
 def test_what_was_asked_for_is_worded_as_asked_for() -> None:
