@@ -37,9 +37,14 @@ class Symbol(msgspec.Struct, frozen=True):
     source: str
 
 
-def readable(symbol: str) -> str:
-    """'c10::cuda::SetDevice(int)' for '_ZN3c104cuda9SetDeviceEi'; as it is where the table does not know it."""
-    return next((row.readable for row in rows("symbols", Symbol) if row.mangled == symbol), symbol)
+def first_symbol(file: Extension) -> str:
+    """The first missing symbol in words: 'c10::cuda::SetDevice(int)' for '_ZN3c104cuda9SetDeviceEi'.
+
+    By the table where it knows it, else as it was demangled, else as it is.
+    """
+    symbol = file.missing_symbols[0]
+    in_words = file.demangled[0] if file.demangled else symbol
+    return next((row.readable for row in rows("symbols", Symbol) if row.mangled == symbol), in_words)
 
 
 def files(machine: Machine, package: str) -> tuple[Extension, ...]:
@@ -117,7 +122,7 @@ def _proof(machine: Machine, file: Extension) -> str | None:
     if lost := [library for library in file.missing_libraries if not library.startswith(DRIVER_LIBRARIES)]:
         return f"{name(file)} needs {lost[0]}, which is not there"
     if file.missing_symbols:
-        return f"{name(file)} asks for {readable(file.missing_symbols[0])}, which no library here defines"
+        return f"{name(file)} asks for {first_symbol(file)}, which no library here defines"
     if wanted := lacks_libc(machine, file):
         libc = f"{machine.libc.family} {machine.libc.version}" if machine.libc else "another"
         return f"{name(file)} needs {wanted}; this system has {libc}"

@@ -73,6 +73,10 @@ class Host(Protocol):
     def real_path(self, path: str) -> str: ...
     def env(self, name: str) -> str | None: ...
     def cores(self) -> int: ...
+    def demangle(self, symbol: str) -> str | None:
+        """A C++ symbol as its author wrote it; None where it is none, or nothing here can say."""
+        ...
+
     def confstr(self, name: str) -> str | None: ...
     def disk(self, path: str) -> tuple[int, int, str] | None:
         """Free bytes, total bytes and mount flags (noexec, ro) of the file system that holds `path`."""
@@ -177,6 +181,25 @@ class LiveHost:
     def cores(self) -> int:
         affinity = getattr(os, "sched_getaffinity", None)
         return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+    def demangle(self, symbol: str) -> str | None:
+        import ctypes  # only where a symbol is missing
+
+        try:
+            library = ctypes.CDLL("libstdc++.so.6")
+            read = library["__cxa_demangle"]
+            free = ctypes.CDLL(None)["free"]
+        except (OSError, AttributeError):
+            return None
+        read.restype, free.argtypes, free.restype = ctypes.c_void_p, [ctypes.c_void_p], None
+        status = ctypes.c_int()
+        text = read(symbol.encode("ascii", "replace"), None, None, ctypes.byref(status))
+        if not text or status.value:
+            return None
+        try:
+            return ctypes.string_at(text).decode("utf-8", "replace")
+        finally:
+            free(text)
 
     def confstr(self, name: str) -> str | None:
         try:

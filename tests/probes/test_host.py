@@ -147,3 +147,10 @@ def test_which_takes_the_first_on_path() -> None:
 def test_join() -> None:
     assert join("/a/", "b", "c/") == "/a/b/c/"
     assert join("/", "a") == "/a"
+
+
+def test_a_symbol_in_words() -> None:
+    host = LiveHost()
+    assert host.demangle("_ZN3c104cuda9SetDeviceEi") in ("c10::cuda::SetDevice(int)", None)
+    assert host.demangle("cudaMalloc") is None
+    assert host.demangle("_ZN\u00b2") is None

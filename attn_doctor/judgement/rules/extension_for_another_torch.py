@@ -43,7 +43,7 @@ def _said(machine: Machine, package: str, file: Extension, torch: TorchDist) -> 
         why = "is a build without CUDA" if torch.cpu_only else "does not have it"
         return f"{called}: {binaries.name(file)} needs {lost[0]}, and torch {torch.version} {why}."
     symbol = file.missing_symbols[0]
-    words = binaries.readable(symbol)
+    words = binaries.first_symbol(file)
     mangled = f" ({symbol})" if words != symbol else ""
     more = f" and {file.missing_count - 1} more" if file.missing_count > 1 else ""
     return (

@@ -69,6 +69,7 @@ class Extension(msgspec.Struct, frozen=True):
     ptx: dict[str, int] = {}
     needed: dict[str, str | None] = {}  # libraries, and the file the loader takes; None: it finds none
     missing_symbols: tuple[str, ...] = ()  # the first ones
+    demangled: tuple[str, ...] = ()  # the same in words; as they are where nothing can say
     missing_count: int = 0
     cxx11abi: bool | None = None  # what its own use of std::string says
     versions: dict[str, str] = {}  # the highest it needs: {'GLIBC': '2.32', 'GLIBCXX': '3.4.30'}
@@ -195,12 +196,14 @@ def _described(host: Host, library: Library) -> Extension:
     of_torch = tuple(name for name in symbols if OF_TORCH.match(name))
     scope = closure(library)
     missing = _missing(scope, of_torch, tuple(name for name in symbols if OF_CUDA.match(name)))
+    kept = tuple(name.decode("ascii", "replace") for name in missing[:SYMBOLS_KEPT])
     return Extension(
         library.path,
         cubins=code.cubins if code else {},
         ptx=code.ptx if code else {},
         needed=_needed(scope),
-        missing_symbols=tuple(name.decode("ascii", "replace") for name in missing[:SYMBOLS_KEPT]),
+        missing_symbols=kept,
+        demangled=tuple(host.demangle(name) or name for name in kept),
         missing_count=len(missing),
         cxx11abi=string_abi(of_torch),
         versions=highest(name for names in elf.required_versions.values() for name in names),
