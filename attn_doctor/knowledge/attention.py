@@ -33,6 +33,7 @@ class Demands(msgspec.Struct, frozen=True):
     min_capability_of_series: dict[str, str] = msgspec.field(default_factory=dict)  # by the major of its version
     exclusions: tuple[Exclusion, ...] = ()
     first_torch: str | None = None
+    first_torch_cpu: str | None = None
     pythons: tuple[str, ...] = ()  # for which its compiled needs exist; empty: any
     note: str | None = None
 

@@ -13,7 +13,7 @@ from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends.eager import torch_runs, torch_version, where
 from attn_doctor.judgement.backends.triton import compiler_chain
-from attn_doctor.knowledge.attention import demands
+from attn_doctor.knowledge.attention import Demands, demands
 from attn_doctor.knowledge.versions import numbers, public
 
 if TYPE_CHECKING:
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
     from attn_doctor.machine.probes.gpus import Gpu
 
-FIRST_TORCH_CPU = "2.6"
-
 
 def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacle]:
     row = demands("flex_attention")
     yield from torch_runs(machine, gpu)
     yield from conditions.new_enough(machine, row)
-    yield from on_the_cpu(machine)
+    yield from on_the_cpu(machine, row)
     yield from conditions.needs(need, row, gpu if machine.device == "cuda" else None, None)
     if machine.device == "mps":
         yield Obstacle("blocked", "not established on Apple GPUs; sdpa runs there")
@@ -41,10 +39,11 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
         yield Obstacle("blocked", "torch.compile needs a C++ compiler, and there is none")
 
 
-def on_the_cpu(machine: Machine) -> Iterator[Obstacle]:
+def on_the_cpu(machine: Machine, row: Demands) -> Iterator[Obstacle]:
     """The CPU came one release after the GPU."""
-    if machine.torch and machine.device == "cpu" and numbers(public(machine.torch.version)) < numbers(FIRST_TORCH_CPU):
-        yield Obstacle("installable", f"needs torch {FIRST_TORCH_CPU} on the CPU; {machine.torch.version} is installed")
+    first = row.first_torch_cpu
+    if first and machine.torch and machine.device == "cpu" and numbers(public(machine.torch.version)) < numbers(first):
+        yield Obstacle("installable", f"needs torch {first} on the CPU; {machine.torch.version} is installed")
 
 
 def remarks(machine: Machine, _gpu: Gpu | None, need: Need) -> tuple[str, ...]:
