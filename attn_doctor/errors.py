@@ -24,3 +24,33 @@ class BadInput(AttnDoctorError):
 
 class NoTarget(AttnDoctorError):
     """There is no Python environment where the call points to."""
+
+
+class CatalogueUnusable(AttnDoctorError):
+    """The catalogue of wheels that is part of the package cannot be read."""
+
+    exit_code = 3
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the catalogue of wheels that came with attn-doctor cannot be used: {reason}",
+            "Install attn-doctor again.",
+        )
+
+
+class CannotKeep(AttnDoctorError):
+    """There is no place for what was downloaded."""
+
+    exit_code = 3
+
+
+class NotCarriedOut(AttnDoctorError):
+    """A plan was made, and this version does not carry plans out."""
+
+    exit_code = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this version plans and does not carry out; nothing was changed",
+            "Take the script: attn-doctor install --dry-run --format sh",
+        )

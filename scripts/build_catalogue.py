@@ -1,9 +1,11 @@
-"""Write `attn_doctor/wheels/catalogue/` from the raw lists of published wheels, or check it against them.
+"""Write `attn_doctor/wheels/catalogue/`: from what `wheels refresh` found, or from raw lists of published wheels.
 
+    attn-doctor wheels refresh && python scripts/build_catalogue.py --refreshed
     python scripts/build_catalogue.py SOURCE_DIR --as-of 2026-11-21
     python scripts/build_catalogue.py SOURCE_DIR --check
 
-SOURCE_DIR holds one `.jsonl` per host or package, one wheel a line, and a `sources.json`.
+SOURCE_DIR holds one `.jsonl` per host or package, one wheel a line, and a `sources.json`. The code that makes rows of
+names and shelves of rows is that of the package, `attn_doctor/wheels/refresh/`.
 """
 
 from __future__ import annotations
@@ -11,8 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec  # noqa: E402
 
-from attn_doctor.knowledge.versions import major_minor  # noqa: E402
-from attn_doctor.wheels import catalogue  # noqa: E402
+from attn_doctor.errors import AttnDoctorError  # noqa: E402
+from attn_doctor.wheels import catalogue, embedded, refreshed  # noqa: E402
+from attn_doctor.wheels.refresh.shelves import Row, rows_of, shelved  # noqa: E402
 
-Row = dict[str, Any]
+Raw = dict[str, Any]
 
 FOLDER = Path(catalogue.FOLDER)
-SPLIT_BY_TORCH = "flash-attn"
+LIMIT_BYTES = 700_000
 UPSTREAM = ("fa-official", "pytorch-index", "pypi")
 TEMPLATES = {
     "<PyTorch wheel index>/{tag}/{filename}": "https://download.pytorch.org/whl/{tag}/{qfile}",
@@ -42,19 +44,21 @@ PLAIN = {
     "hf_kernel_variants": "hf-kernels",
     "xformers_index_variants": "xformers-index",
 }
-SHAPE_FIELDS = catalogue.Shape.__struct_fields__
-SHARED = ("package", "version", "cuda", "torch", "cxx11abi", "plat", *SHAPE_FIELDS, "url")
-GROUP_FIELDS = ("filename", "py", "abi", "tag", "sha256")
-HAND_WRITTEN = {"build_facts.json"}
+HAND_WRITTEN = {"build_facts.json", "refresh.json"}
 
 
 def main() -> None:
     """Build, or check with --check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source_dir", type=Path)
+    parser.add_argument("source_dir", type=Path, nargs="?")
     parser.add_argument("--as-of", help="the day the raw lists were put together (YYYY-MM-DD)")
     parser.add_argument("--check", action="store_true", help="prove that every raw row comes back; write nothing")
+    parser.add_argument("--refreshed", action="store_true", help="from the copy that `wheels refresh` has written")
     arguments = parser.parse_args()
+    if arguments.refreshed:
+        sys.exit(build_from_copy())
+    if arguments.source_dir is None:
+        parser.error("SOURCE_DIR or --refreshed is needed")
     if arguments.check:
         sys.exit(check(arguments.source_dir))
     if arguments.as_of is None:
@@ -64,27 +68,57 @@ def main() -> None:
 
 def build(source_dir: Path, as_of: str) -> None:
     """Write every file of the catalogue; those written by hand stay."""
+    lists = {raw: _read_jsonl(source_dir / f"{raw}.jsonl") for raw in PLAIN}
+    shelves = shelved(wheel_rows(source_dir), small=True)
+    sources = _sources_text(source_dir, as_of)
     for old in FOLDER.glob("*.json"):
         if old.name not in HAND_WRITTEN:
             old.unlink()
-    _write("sources", _sources_text(source_dir, as_of))
+    _write("sources", sources)
     for raw, stem in PLAIN.items():
-        rows = _read_jsonl(source_dir / f"{raw}.jsonl")
-        _write(stem, '{"rows": [\n' + ",\n".join(_compact(row) for row in rows) + "\n]}\n")
-    shelves: dict[str, list[Row]] = defaultdict(list)
-    for row in wheel_rows(source_dir):
-        shelves[_stem(row)].append(row)
-    for stem, rows in sorted(shelves.items()):
-        _write(stem, _shelf_text(rows))
+        _write(stem, '{"rows": [\n' + ",\n".join(_compact(row) for row in lists[raw]) + "\n]}\n")
+    for stem, data in shelves.items():
+        (FOLDER / f"{stem}.json").write_bytes(data)
+
+
+def build_from_copy() -> int:
+    """The refreshed copy becomes the embedded catalogue: its wheels, its day, and the day of each source."""
+    try:
+        copy = refreshed.find()
+        stems = copy.shelves if copy else ()
+        rows = [row for stem in stems for row in rows_of(catalogue.shelf_of_copy(stem))]
+    except (AttnDoctorError, refreshed.Damaged) as error:
+        print(f"the refreshed copy cannot be used: {error}")
+        return 1
+    if copy is None:
+        print("there is no refreshed copy; run `attn-doctor wheels refresh`")
+        return 1
+    # the sizes alone would take a seventh of what the package may carry
+    shelves = shelved((msgspec.structs.replace(row, size_bytes=None) for row in rows), small=True)
+    kept = [path for path in FOLDER.glob("*.json") if path.stem in catalogue.NOT_SHELVES]
+    size = sum(map(len, shelves.values())) + sum(path.stat().st_size for path in kept)
+    if size >= LIMIT_BYTES:
+        print(f"{size} bytes are more than the package may carry ({LIMIT_BYTES}); nothing was written")
+        return 1
+    for old in FOLDER.glob("*.json"):
+        if old not in kept:
+            old.unlink()
+    for stem, data in shelves.items():
+        (FOLDER / f"{stem}.json").write_bytes(data)
+    document = json.loads((FOLDER / "sources.json").read_text())
+    for name, source in document["sources"].items():  # who was not read again stays as old as it was
+        source["snapshot"] = copy.snapshots.get(name) or source.get("snapshot") or document["as_of"]
+    _write("sources", _sources_document(document["sources"], copy.as_of))
+    print(f"{len(rows)} rows, {size} bytes, of {copy.as_of}")
+    return 0
 
 
 def check(source_dir: Path) -> int:
     """Compare the raw rows with what the catalogue gives back, field by field and as wheels."""
-    wanted = {_compact(row) for row in wheel_rows(source_dir)}
-    stems = [path.stem for path in FOLDER.glob("*.json") if path.stem not in catalogue.NOT_SHELVES]
-    found = [_compact(row) for stem in stems for row in _raw_rows(stem)]
-    problems = [f"lost: {row}" for row in sorted(wanted - set(found))]
-    problems += [f"made up: {row}" for row in sorted(set(found) - wanted)]
+    wanted = set(wheel_rows(source_dir))
+    found = [row for _, shelf in catalogue.embedded_shelves() for row in rows_of(shelf)]
+    problems = [f"lost: {row}" for row in sorted(wanted - set(found), key=str)]
+    problems += [f"made up: {row}" for row in sorted(set(found) - wanted, key=str)]
     if len(found) != len(set(found)):
         problems.append(f"{len(found) - len(set(found))} rows twice")
     problems += _check_wheels(source_dir)
@@ -102,8 +136,8 @@ def _check_wheels(source_dir: Path) -> Iterator[str]:
     """The same through the door everybody uses: `catalogue.wheels`."""
     wanted: dict[tuple[Any, ...], bool | None] = {}
     for row in wheel_rows(source_dir):
-        name = (row["package"], row["filename"], row["source"], row.get("tag"), row["evidence"], row.get("conf"))
-        wanted[(*name, row.get("sha256"), row.get("url"))] = row.get("cxx11abi_real", row["cxx11abi"])
+        name = (row.package, row.filename, row.source, row.tag, row.evidence, row.conf)
+        wanted[(*name, row.sha256, row.url)] = row.cxx11abi if row.cxx11abi_real is None else row.cxx11abi_real
     found: dict[tuple[Any, ...], bool | None] = {}
     for package in catalogue.packages():
         for wheel in catalogue.wheels(package):
@@ -121,24 +155,26 @@ def _check_wheels(source_dir: Path) -> Iterator[str]:
 
 def wheel_rows(source_dir: Path) -> Iterator[Row]:
     """Every distinct raw row that is a file, corrected."""
-    seen: set[str] = set()
-    for path in sorted(source_dir.glob("*.jsonl")):
-        if path.stem in PLAIN:
-            continue
-        for row in map(corrected, _read_jsonl(path)):
-            if (text := _compact(row)) not in seen:  # one raw list repeats rows of another
-                seen.add(text)
-                yield row
+    paths = (path for path in sorted(source_dir.glob("*.jsonl")) if path.stem not in PLAIN)
+    rows = (_row(corrected(raw)) for path in paths for raw in _read_jsonl(path))
+    return iter(dict.fromkeys(rows))  # one raw list repeats rows of another
 
 
-def corrected(row: Row) -> Row:
+def _row(raw: Raw) -> Row:
+    try:
+        return msgspec.convert(raw, Row)
+    except msgspec.ValidationError as error:
+        raise SystemExit(f"{raw.get('filename')}: {error}") from error
+
+
+def corrected(row: Raw) -> Raw:
     """Mistakes of the raw lists; each is a fact about the file name."""
     if row["package"] == "sageattn3" and row["torch"] == "271":  # 'torch271' in the name is 2.7.1
         return {**row, "torch": "2.7.1"}
     return row
 
 
-def _read_jsonl(path: Path) -> list[Row]:
+def _read_jsonl(path: Path) -> list[Raw]:
     return [json.loads(line) for line in path.read_text().splitlines() if line]
 
 
@@ -150,12 +186,6 @@ def _write(stem: str, text: str) -> None:
     (FOLDER / f"{stem}.json").write_text(text)
 
 
-def _stem(row: Row) -> str:
-    if row["package"] == SPLIT_BY_TORCH:
-        return f"{row['package']}{catalogue.BY_TORCH}{major_minor(row['torch'])}"
-    return str(row["package"])
-
-
 def _sources_text(source_dir: Path, as_of: str) -> str:
     raw: dict[str, Any] = json.loads((source_dir / "sources.json").read_text())
     raw.pop("_comment", None)
@@ -164,94 +194,12 @@ def _sources_text(source_dir: Path, as_of: str) -> str:
         template = source.get("url_template")
         level = "upstream" if name in UPSTREAM else "community"
         sources[name] = {**source, "url_template": TEMPLATES.get(template, template), "level": level}
+    return _sources_document(sources, as_of)
+
+
+def _sources_document(sources: Raw, as_of: str) -> str:
     lines = ",\n".join(f'  "{name}": {json.dumps(source)}' for name, source in sources.items())
-    return f'{{\n "as_of": "{as_of}",\n "sources": {{\n{lines}\n }}\n}}\n'
-
-
-def _shelf_text(rows: list[Row]) -> str:
-    shapes: dict[str, int] = {}
-    groups = []
-    for shape, group in _groups(rows):
-        position = shapes.setdefault(_compact(shape), len(shapes))
-        groups.append(_group_text(position, group))
-    columns = list(catalogue.Group.__struct_fields__)
-    return (
-        f'{{"package": "{rows[0]["package"]}",\n"columns": {json.dumps(columns)},\n"shapes": [\n'
-        + ",\n".join(shapes)
-        + '\n],\n"groups": [\n'
-        + ",\n".join(groups)
-        + "\n]}\n"
-    )
-
-
-def _groups(rows: Iterable[Row]) -> Iterator[tuple[Row, Row]]:
-    """Rows that share all but Python and tag, as (shape, group); the tags are merged where the files are the same."""
-    unknown = {key for row in rows for key in row} - {*SHARED, *GROUP_FIELDS}
-    if unknown:
-        message = f"fields the catalogue does not keep: {sorted(unknown)}"
-        raise SystemExit(message)
-    builds: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        key = [_head(row), row.get("tag"), *(row.get(name, "absent") for name in SHARED)]
-        builds[_compact(key)].append(row)
-    merged: dict[str, tuple[Row, list[Row], list[str | None]]] = {}
-    for build_rows in builds.values():
-        ordered = sorted(build_rows, key=lambda row: (len(row["py"]), row["py"], row["abi"]))
-        same = _compact([{**row, "tag": None} for row in ordered])
-        merged.setdefault(same, (ordered[0], ordered, []))[2].append(ordered[0].get("tag"))
-    for first, ordered, tags in merged.values():
-        shape = {name: first[name] for name in SHAPE_FIELDS if name in first}
-        yield shape, {**first, "rows": ordered, "tags": tags}
-
-
-def _head(row: Row) -> str:
-    tail = f"-{row['py']}-{row['abi']}-{row['plat']}.whl"
-    name = str(row["filename"])
-    if not name.endswith(tail):
-        message = f"{name} does not end in its own tags {tail}"
-        raise SystemExit(message)
-    return name.removesuffix(tail)
-
-
-def _group_text(shape: int, group: Row) -> str:
-    rows: list[Row] = group["rows"]
-    pythons = [f"{row['py']}-{row['abi']}" for row in rows]
-    values: list[Any] = [_head(group), *(group.get(name) for name in ("version", "cuda", "torch", "cxx11abi", "plat"))]
-    values += [shape, group["tags"], pythons]
-    hashes = [row.get("sha256") for row in rows]
-    url = group.get("url")
-    if any(hashes) or url:
-        values.append(hashes if any(hashes) else None)
-    if url:
-        values.append(url)
-    return _compact(values)
-
-
-def _raw_rows(stem: str) -> Iterator[Row]:
-    """The raw rows of one shelf, put together again."""
-    shelf = msgspec.json.decode((FOLDER / f"{stem}.json").read_bytes(), type=catalogue.Shelf)
-    for group in shelf.groups:
-        shape = shelf.shapes[group.shape]
-        for index, python in enumerate(group.pythons):
-            python_tag, _, abi_tag = python.partition("-")
-            optional = {
-                **{name: getattr(shape, name) for name in SHAPE_FIELDS},
-                "cuda": group.cuda,
-                "torch": group.torch,
-                "url": group.url,
-                "sha256": group.sha256[index] if group.sha256 else None,
-            }
-            for tag in group.tags:
-                yield {
-                    **{name: value for name, value in {**optional, "tag": tag}.items() if value is not None},
-                    "package": shelf.package,
-                    "version": group.version,
-                    "filename": f"{group.head}-{python}-{group.platform}.whl",
-                    "py": python_tag,
-                    "abi": abi_tag,
-                    "plat": group.platform,
-                    "cxx11abi": group.cxx11abi,
-                }
+    return f'{{\n "format": {embedded.FORMAT},\n "as_of": "{as_of}",\n "sources": {{\n{lines}\n }}\n}}\n'
 
 
 if __name__ == "__main__":

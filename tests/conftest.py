@@ -14,12 +14,23 @@ if TYPE_CHECKING:
     from support import Ran
 
 
+@pytest.fixture(scope="session")
+def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder for caches, with nothing in it: the developer's own may hold a refreshed catalogue."""
+    return str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands in the developer's shell changes no answer."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, empty_cache: str) -> None:
+    """What stands in the developer's shell, or in the developer's cache, changes no answer."""
     for name in [*os.environ]:
         if is_unclean(name):
             monkeypatch.delenv(name)
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    for installer in ("pip", "uv"):  # theirs may stay: what is in it need not be downloaded again
+        if f"{installer.upper()}_CACHE_DIR" not in os.environ:
+            monkeypatch.setenv(f"{installer.upper()}_CACHE_DIR", os.path.join(caches, installer))
+    monkeypatch.setenv("XDG_CACHE_HOME", empty_cache)
 
 
 @pytest.fixture

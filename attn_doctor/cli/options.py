@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,7 @@ WhatIfs = Annotated[
     list[str], typer.Option("--what-if", metavar="KEY=VALUE", help="Change one fact after probing; repeatable.")
 ]
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")]
+PlanFormat = Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or sh.")]
 Output = Annotated[
     str | None, typer.Option("--output", metavar="FILE", help="Write there instead of to standard output.")
 ]
@@ -68,7 +70,7 @@ def gather_facts(
             raise UsageError("--deep imports what is here: it cannot go with --facts")
         if python or venv:
             raise UsageError("--facts takes the place of probing: it cannot go with --python or --venv")
-        facts = gather.decode(_read(file), "standard input" if file == "-" else file)
+        facts = gather.decode(read_document(file), "standard input" if file == "-" else file)
     else:
         from attn_doctor.machine.host import LiveHost
         from attn_doctor.machine.target import locate
@@ -85,7 +87,8 @@ def gather_facts(
     return whatif.apply(facts, what_ifs)
 
 
-def _read(file: str) -> bytes:
+def read_document(file: str) -> bytes:
+    """The bytes of a document that the call names (-: standard input). Raises BadInput."""
     named = "standard input" if file == "-" else file
     try:
         if file == "-":
@@ -96,7 +99,7 @@ def _read(file: str) -> bytes:
     except (OSError, ValueError) as error:
         raise BadInput(f"cannot read {named}: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > FACTS_LIMIT_BYTES:
-        raise BadInput(f"{named}: larger than {FACTS_LIMIT_BYTES >> 20} MiB: these are not facts")
+        raise BadInput(f"{named}: larger than {FACTS_LIMIT_BYTES >> 20} MiB: that is no document of attn-doctor's")
     return data
 
 
@@ -124,6 +127,29 @@ def _opener(path: str, flags: int) -> int:
     if not opened:
         raise ValueError("nobody writes to it")
     return opened[0]
+
+
+def today() -> str:
+    """'2026-11-21'."""
+    import time
+
+    return time.strftime("%Y-%m-%d", time.gmtime())
+
+
+def progress(line: str) -> None:
+    """A line to standard error, where what is no product goes."""
+    harmless = "".join(char if char.isprintable() else "?" for char in line)
+    with suppress(OSError):
+        print(harmless, file=sys.stderr, flush=True)
+
+
+def say_fault() -> bool:
+    """Whether a refreshed catalogue was set aside on the way; it is said once the answer stands."""
+    catalogue = sys.modules.get("attn_doctor.wheels.catalogue")
+    said = catalogue.fault() if catalogue else None
+    if said is not None:
+        progress(f"attn-doctor: {said}")
+    return said is not None
 
 
 def one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from attn_doctor.cli import options
+from attn_doctor.cli.options import today
 from attn_doctor.errors import UsageError
 
+REFRESH = "refresh"
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="[BACKEND|PACKAGE]", help="flash_attention_2, fa3, xformers ...  [default: fa2]"),
+    typer.Argument(
+        metavar="[BACKEND|PACKAGE|refresh]", help="flash_attention_2, fa3, xformers ...  [default: fa2]; or refresh"
+    ),
 ]
 
 
@@ -59,13 +63,23 @@ def wheels(
 
     Without options: what fits the target environment and every GPU here. Each filter (--torch, --cuda,
     --python-version, --platform, --abi, --cc) takes the place of what the machine says.
+
+    `attn-doctor wheels refresh` reads the release listings of the sources again (or of those named by --source) and
+    keeps what they say in a cache of its own. It asks GitHub (a token in GITHUB_TOKEN or GH_TOKEN is used), the
+    PyTorch index, and the package index that pip or uv is set up with. GITHUB_API_URL and ATTN_DOCTOR_PYTORCH_INDEX
+    name other addresses; ATTN_DOCTOR_HTTP_TIMEOUT is how many seconds a server may be silent.
     """
     from attn_doctor.judgement import wheel_query, wheel_search
     from attn_doctor.judgement.view import Machine
     from attn_doctor.reporters import _wheels
 
     options.one_of("--format", form, ("text", "json"))
-    del offline  # the catalogue is part of the package
+    if name == REFRESH:
+        filters = (python, venv, facts, *what_if, torch, cuda, python_version, platform, abi, *cc, version, limit)
+        if any(value is not None for value in filters) or no_pre or everything or trust != "community":
+            raise UsageError("wheels refresh takes --source, --format, --output and --offline, and nothing else")
+        _refresh(tuple(source), form, output, offline)
+    del offline  # a search never leaves this machine
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: expected 1 or more")
     if everything and (python or venv or facts or what_if):
@@ -86,11 +100,27 @@ def wheels(
     probed = what.package is not None and not everything
     machine = Machine(options.gather_facts(python, venv, facts, what_if)) if probed else None
     answer = wheel_search.look_up(what, asked, machine, today=today(), limit=limit)
+    if options.say_fault():
+        # a shelf may have turned out damaged on the way: what was said of the catalogue before is no longer true
+        answer = wheel_search.look_up(what, asked, machine, today=today(), limit=limit)
     exact = form == "json"
     options.write(_wheels.document(answer) if exact else _wheels.text(answer, limit), output, exact=exact)
     raise typer.Exit(0 if answer.found or what.package is None else 1)
 
 
-def today() -> str:
-    """'2026-11-21'."""
-    return time.strftime("%Y-%m-%d", time.gmtime())
+def _refresh(wanted: tuple[str, ...], form: str, output: str | None, offline: bool) -> NoReturn:
+    """Exit 1 where a source could not be read: what was known of it before stays."""
+    if offline:
+        raise UsageError("wheels refresh asks the network: it cannot go with --offline")
+    from attn_doctor.reporters import _refresh as reporter
+    from attn_doctor.wheels.refresh import run
+    from attn_doctor.wheels.refresh.asked import sources
+
+    known = sources()
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"--source {name}: it cannot be refreshed", f"Sources: {', '.join(known)}.")
+    result = run.refresh(tuple(dict.fromkeys(wanted)) or known, today=today(), now=time.time(), say=options.progress)
+    exact = form == "json"
+    options.write(reporter.document(result) if exact else reporter.text(result), output, exact=exact)
+    raise typer.Exit(1 if result.failed else 0)

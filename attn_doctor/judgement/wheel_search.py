@@ -9,18 +9,18 @@ import msgspec
 
 from attn_doctor import __version__
 from attn_doctor.errors import UsageError
-from attn_doctor.judgement import commands, names, need, torch_choice, wheel_choice
+from attn_doctor.judgement import commands, names, need, other_sources, source_build, torch_choice, wheel_choice
 from attn_doctor.judgement.backend import Backend, backends
 from attn_doctor.judgement.report import STATUSES
 from attn_doctor.judgement.view import Machine
 from attn_doctor.judgement.wheel_query import PREFERENCES, Asked, make_filters
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.freshness import is_stale
-from attn_doctor.knowledge.versions import major, major_minor
+from attn_doctor.knowledge.versions import major
 from attn_doctor.machine import whatif
 from attn_doctor.wheels import catalogue
 from attn_doctor.wheels.catalogue import Trust, Wheel, version_key
-from attn_doctor.wheels.resolve import TWO_SERIES, in_series
+from attn_doctor.wheels.resolve import TWO_SERIES, Key, in_series
 from attn_doctor.wheels.search import ASPECTS, Aspect, Filters, Miss, is_pre_release, nearest, search
 
 if TYPE_CHECKING:
@@ -108,15 +108,16 @@ def look_up(what: Wanted, asked: Asked, machine: Machine | None, *, today: str, 
     served = demands(what.backend.name) if what.backend else None
     filters = make_filters(what.package, what.series, served, asked, machine)
     found = search(filters)
-    misses = () if found else nearest(filters)
+    misses = () if found else nearest(filters, limit)
     here = machine if filters.asked <= PREFERENCES else None
-    move = _move(filters, here) if here and (not found or not _torch_runs(here)) else None
+    helpless = here is not None and _compiled(here) and not wheel_choice.torch_serves(here, None)
+    move = _move(filters, here) if here and (not found or helpless) else None
     return msgspec.structs.replace(
         answer,
         query=_query(filters),
         found=len(found),
         fitting=found[:limit],
-        misses=misses[:limit],
+        misses=misses,
         notes=tuple(_notes(what, filters, found, here, move)),
         next_steps=tuple(_next_steps(found, here, move)),
     )
@@ -142,26 +143,18 @@ def _query(filters: Filters) -> Query:
     )
 
 
-def _torch_runs(machine: Machine) -> bool:
-    """Whether the installed torch can use these GPUs with this driver: where not, a file for it helps nobody."""
-    torch = machine.torch
-    if torch is None or torch.cuda is None:
-        return True  # no file depends on it
-    served = machine.driver is None or machine.driver_serves
-    return served and not any(machine.lacks_code(gpu) for gpu in machine.nvidia)
+def _compiled(machine: Machine) -> bool:
+    """Whether a torch with CUDA is there at all: without one no file depends on it."""
+    return machine.torch is not None and machine.torch.cuda is not None
 
 
 def _move(filters: Filters, machine: Machine) -> tuple[Build, Wheel] | None:
-    """The nearest torch for which a file fits; None beside a vendor's or a nightly build: nobody wants that swapped."""
-    if machine.torch is not None and not machine.torch.released:
-        return None
-    published = catalogue.minors(filters.package, filters.series)
-    for build in torch_choice.by_distance(machine, torch_choice.suitable(machine)):
-        if published is None or major_minor(build.torch) in published:
-            key = wheel_choice.after_moving_to(build, filters.key)
-            if found := search(msgspec.structs.replace(filters, key=key)):
-                return build, found[0]
-    return None
+    """The nearest torch for which a file fits."""
+
+    def find(moved: Key) -> tuple[Wheel, ...]:
+        return search(msgspec.structs.replace(filters, key=moved))
+
+    return next(wheel_choice.moves(machine, filters.package, filters.series, filters.key, find), None)
 
 
 def _notes(
@@ -169,7 +162,8 @@ def _notes(
 ) -> Iterator[str]:
     """What the list of files does not say by itself, as sentences."""
     if filters.version is not None and not found:
-        yield from _about_the_version(filters, filters.version)
+        said = unknown_version(filters.package, filters.series, filters.version)
+        yield from [said] if said else []
     if found and is_pre_release(found[0]):
         yield f"{found[0].version} is a pre-release: nothing else of {filters.package} fits."
     if machine is None:
@@ -184,6 +178,9 @@ def _notes(
         if obstacles:
             furthest = max(obstacles, key=lambda obstacle: STATUSES.index(obstacle.status))
             yield f"It would not run here as things are: {furthest.reason}."
+    if filters.version is None and not (found and found[0].trust == "upstream"):
+        name = what.backend.name if what.backend else None
+        yield from other_sources.notes(machine, filters.key, filters.package, filters.series, name)
 
 
 def _without(machine: Machine, package: str) -> Machine:
@@ -193,11 +190,14 @@ def _without(machine: Machine, package: str) -> Machine:
     return Machine(whatif.apply(machine.facts, [f"pkg.{package}=none"]))
 
 
-def _about_the_version(filters: Filters, version: str) -> Iterator[str]:
-    listed = {wheel.version for wheel in catalogue.wheels(filters.package) if in_series(wheel, filters.series)}
-    if version not in listed:
-        newest = max(listed, key=version_key)
-        yield f"The catalogue has no file of {filters.package} {version}; the newest it has is {newest}."
+def unknown_version(package: str, series: str, version: str) -> str | None:
+    """Where the catalogue has no file of that version: what the newest is, of upstream's own where there is one."""
+    listed = [wheel for wheel in catalogue.wheels(package) if in_series(wheel, series)]
+    if not listed or any(wheel.version == version for wheel in listed):
+        return None
+    own = [wheel.version for wheel in listed if wheel.trust == "upstream"]
+    newest = max(own or [wheel.version for wheel in listed], key=version_key)
+    return f"The catalogue has no file of {package} {version}; the newest it has is {newest}."
 
 
 def _other_ways(filters: Filters, machine: Machine, move: tuple[Build, Wheel] | None) -> Iterator[str]:
@@ -205,8 +205,7 @@ def _other_ways(filters: Filters, machine: Machine, move: tuple[Build, Wheel] | 
         yield f"With {torch_choice.label(move[0])} one fits: {move[1].filename}"
     if machine.torch is None or filters.package != TWO_SERIES:
         return
-    gpu = machine.nvidia[0] if machine.nvidia else None
-    refusal = wheel_choice.build_refusal(machine, gpu, filters.package, filters.series)
+    refusal = source_build.refusal(machine, machine.capabilities, filters.package, filters.series)
     yield f"A source build would not succeed here: {refusal}." if refusal else "It can be compiled here, from source."
 
 

@@ -1,4 +1,4 @@
-"""The embedded catalogue of published wheels.
+"""The catalogue of published wheels: the one in this package, or a refreshed copy where that is newer.
 
 Nothing here makes up a file name: each was seen in a release or an index, or follows from the tagged
 build matrix (`evidence` says which). Files of one build that differ only in Python stand in one line
@@ -7,239 +7,68 @@ of `catalogue/<package>.json`; flash-attn, by far the longest list, is split by 
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from functools import cache, lru_cache
-from typing import Literal
+from binascii import a2b_base64
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache, partial
+from typing import TypeVar
 
 import msgspec
 
+from attn_doctor.errors import CatalogueUnusable
 from attn_doctor.knowledge.versions import major_minor, numbers
+from attn_doctor.wheels import refreshed
+from attn_doctor.wheels.embedded import FOLDER, WRONG, sources, stems, table
+from attn_doctor.wheels.tables import (
+    BuildFacts,
+    Group,
+    IndexVariant,
+    IndexVariants,
+    PackageRow,
+    Shape,
+    Shelf,
+    Source,
+    Sources,
+    Trust,
+    VersionKey,
+    Wheel,
+)
+from attn_doctor.wheels.tokens import cuda_version, in_range, serves_minor, version_key
 
-FOLDER = os.path.join(os.path.dirname(__file__), "catalogue")
+__all__ = ["Group", "IndexVariant", "Shape", "Shelf", "Source", "Sources", "Trust", "VersionKey", "Wheel"]
+__all__ += ["FOLDER", "cuda_version", "serves_minor", "version_key"]
+
 BY_TORCH = ".torch-"
-NOT_SHELVES = frozenset({"sources", "build_facts", "conda-forge", "hf-kernels", "xformers-index"})
-
-Trust = Literal["upstream", "community"]
-VersionKey = tuple[tuple[int, ...], int, int, int]
-
-
-class Wheel(msgspec.Struct, frozen=True, gc=False):
-    """One published file and what has to be true of a machine for it to load."""
-
-    package: str
-    version: str
-    filename: str
-    python_tag: str
-    abi_tag: str
-    platform: str
-    cuda: str | None
-    """As written: 'cu12' (major only) or 'cu128'."""
-    torch: str | None
-    """'2.8' (any patch), '2.8.0' (built for that one), '>=2.9' (a floor)."""
-    cxx11abi: bool | None
-    """What the file really has, which is not always what its name says; None on Windows."""
-    source: str
-    tag: str | None
-    trust: Trust
-    url: str | None
-    """None where the file is taken through the package index."""
-    sha256: str | None
-    evidence: str
-    confidence: str | None
-    needs_glibc: str | None
-    gpu_code: tuple[str, ...] | None
-    """The code in the file, where known: ('sm_80', 'sm_90')."""
-    as_of: str
-    gpu_limit: tuple[str, ...] | None = None
-    """Where `gpu_code` is not known: the code the file can have at most."""
-    label_lies: bool = False
-    """The name says the old C++ ABI, the file has the new one."""
-    built_with_torch: str | None = None
-    requires_python: str | None = None
-    note: str | None = None
-    public_recipe: bool = False
-    """A community host that builds in public, as opposed to a personal upload."""
-
-
-class Shape(msgspec.Struct, frozen=True):
-    """What many groups share; written once per file."""
-
-    source: str
-    evidence: str
-    conf: str | None = None
-    note: str | None = None
-    torch_full: str | None = None
-    nvcc: str | None = None
-    built_on: str | None = None
-    cxx11abi_real: bool | None = None
-    requires_python: str | None = None
-    host: str | None = None
-
-
-class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One build for several Pythons: each name is `head-<python>-<platform>.whl`."""
-
-    head: str
-    version: str
-    cuda: str | None
-    torch: str | None
-    cxx11abi: bool | None
-    platform: str
-    shape: int
-    tags: tuple[str | None, ...]
-    pythons: tuple[str, ...]
-    sha256: tuple[str | None, ...] | None = None
-    url: str | None = None
-
-
-class Shelf(msgspec.Struct, frozen=True):
-    """One file of the catalogue."""
-
-    package: str
-    shapes: tuple[Shape, ...]
-    groups: tuple[Group, ...]
-
-
-class Source(msgspec.Struct, frozen=True):
-    """Where files lie and how far to trust them."""
-
-    level: Trust
-    url_template: str | None = None
-    snapshot: str | None = None
-    repo: str | None = None
-    trust: str | None = None
-    """In words."""
-
-
-class Sources(msgspec.Struct, frozen=True):
-    """`sources.json`."""
-
-    as_of: str
-    sources: dict[str, Source]
-
-
-class IndexVariant(msgspec.Struct, frozen=True):
-    """The directories of the PyTorch index that hold one xformers release."""
-
-    version: str
-    built_with_torch: str
-    pypi_variant: str
-    index_cuda: tuple[str, ...]
-    source: str
-    evidence: str
-    filename_has_cuda_suffix: bool | None = None
-    windows_index: str | None = None
-    listed_examples: tuple[str, ...] = ()
-
-
-class IndexVariants(msgspec.Struct, frozen=True):
-    """`xformers-index.json`."""
-
-    rows: tuple[IndexVariant, ...]
-
-
-class GpuCodeRow(msgspec.Struct, frozen=True):
-    """Which GPU code a build has (`code`) or can have at most (`limit`); the first matching row counts."""
-
-    package: str
-    source: str
-    as_of: str
-    sources: tuple[str, ...] | None = None
-    since: str | None = None
-    before: str | None = None
-    toolkit_before: str | None = None
-    code: tuple[str, ...] | None = None
-    limit: tuple[str, ...] | None = None
-    note: str | None = None
-
-
-class GlibcRow(msgspec.Struct, frozen=True):
-    """The glibc that files tagged plain `linux_*` need."""
-
-    package: str
-    source_id: str
-    glibc: str
-    source: str
-    as_of: str
-    built_on: str | None = None
-    note: str | None = None
-
-
-class AbiRow(msgspec.Struct, frozen=True):
-    """The C++ ABI of torch's own Linux wheels; the first matching row counts."""
-
-    cxx11abi: bool
-    source: str
-    as_of: str
-    since: str | None = None
-    before: str | None = None
-    toolkit_before: str | None = None
-
-
-class PackageRow(msgspec.Struct, frozen=True):
-    """What sets a package apart from the usual case."""
-
-    package: str
-    source: str
-    as_of: str
-    torch_match: Literal["minor", "exact"] = "minor"
-    os: tuple[str, ...] | None = None
-    musl: bool = True
-    note: str | None = None
-
-
-class RecipeRow(msgspec.Struct, frozen=True):
-    """A source or host outside upstream whose build recipe is public."""
-
-    name: str
-    source: str
-    as_of: str
-    note: str | None = None
-
-
-class SeriesRow(msgspec.Struct, frozen=True):
-    """The torch minors that have any wheel of one series, so that a search need not read the others."""
-
-    package: str
-    series: str
-    torch_minors: tuple[str, ...]
-    source: str
-    as_of: str
-
-
-class BuildFacts(msgspec.Struct, frozen=True):
-    """`build_facts.json`: what is known about builds beyond their names."""
-
-    gpu_code: tuple[GpuCodeRow, ...]
-    glibc: tuple[GlibcRow, ...]
-    pip_torch_abi: tuple[AbiRow, ...]
-    packages: tuple[PackageRow, ...]
-    public_recipes: tuple[RecipeRow, ...]
-    series: tuple[SeriesRow, ...]
+NOT_SHELVES = frozenset({"sources", "build_facts", "refresh", "conda-forge", "hf-kernels", "xformers-index"})
+HEX_DIGITS = 64
+MINORS = 1000  # no major has as many
+T = TypeVar("T")
 
 
 def as_of() -> str:
     """The day the catalogue was put together; each wheel carries the date of its own source."""
-    return _sources().as_of
+    copy = _copy()
+    return copy.as_of if copy else sources().as_of
+
+
+def fault() -> str | None:
+    """Why a refreshed copy that is there is not used, in one sentence; the embedded catalogue answers in its place."""
+    if _copy() is not None or not _faults:
+        return None
+    return (
+        f"the refreshed copy of the catalogue is not used: {_faults[-1]}; `attn-doctor wheels refresh` writes it anew"
+    )
 
 
 def packages() -> tuple[str, ...]:
     """Every package with wheels in the catalogue."""
-    return tuple(sorted({stem.partition(BY_TORCH)[0] for stem in _stems() if stem not in NOT_SHELVES}))
+    return tuple(sorted({_package(stem) for stem in _stems() if stem not in NOT_SHELVES}))
 
 
 def wheels(package: str, torch_minor: str | None = None) -> tuple[Wheel, ...]:
     """Every known wheel of a package; with `torch_minor` ('2.8') those that may suit that torch."""
-    if any(stem.startswith(f"{package}{BY_TORCH}") for stem in _stems()):
-        return _split_wheels(package, torch_minor)
-    if package not in packages():
-        return ()
-    found = _shelf_wheels(package)
-    if torch_minor is None:
-        return found
-    return tuple(wheel for wheel in found if serves_minor(wheel.torch, torch_minor))
+    return whole(partial(_wheels, package, torch_minor))
 
 
 def minors(package: str, series: str) -> frozenset[str] | None:
@@ -249,15 +78,6 @@ def minors(package: str, series: str) -> frozenset[str] | None:
         return frozenset(row.torch_minors)
     split = [stem.partition(BY_TORCH)[2] for stem in _stems() if stem.startswith(f"{package}{BY_TORCH}")]
     return frozenset(split) or None
-
-
-def serves_minor(token: str | None, torch_minor: str) -> bool:
-    """Whether a torch token ('2.8', '2.8.0', '>=2.9', None: any) can mean this torch minor."""
-    if token is None:
-        return True
-    if token.startswith(">="):
-        return numbers(torch_minor) >= numbers(major_minor(token[2:]))
-    return major_minor(token) == major_minor(torch_minor)
 
 
 @cache
@@ -273,7 +93,7 @@ def package_row(package: str) -> PackageRow:
 def pip_torch_abi(torch: str, cuda: str | None) -> bool | None:
     """The C++ ABI of pip's Linux torch ('2.6.0', '12.4'); None where the CUDA version decides and is not known."""
     for row in build_facts().pip_torch_abi:
-        if not _in_range(torch, row.since, row.before):
+        if not in_range(torch, row.since, row.before):
             continue
         if row.toolkit_before is None:
             return row.cxx11abi
@@ -284,50 +104,72 @@ def pip_torch_abi(torch: str, cuda: str | None) -> bool | None:
     return None
 
 
-@lru_cache(maxsize=1024)
-def version_key(version: str) -> VersionKey:
-    """A sortable key: 4.0.0b9 < 4.0.0b36 < 4.0.0 < 4.0.0.post1."""
-    match = re.match(_VERSION, version)
-    if match is None:
-        return (numbers(version), 0, 0, -1)
-    release, stage, stage_number, post = match.groups()
-    rank = _STAGES[stage] if stage else len(_STAGES)
-    return (numbers(release), rank, int(stage_number or 0), -1 if post is None else int(post))
-
-
-def cuda_version(token: str | None) -> str | None:
-    """'cu128' -> '12.8', 'cu12' -> '12', None -> None."""
-    if token is None:
-        return None
-    digits = token.removeprefix("cu")
-    return f"{digits[:2]}.{digits[2:]}" if digits[2:] else digits
-
-
-_VERSION = r"(\d+(?:\.\d+)*)(?:(a|b|rc)(\d+))?(?:\.post(\d+))?"
-_STAGES = {"a": 0, "b": 1, "rc": 2}
 _GLIBC_TAG = r"manylinux_(\d+)_(\d+)_"
 _OLD_GLIBC_TAGS = {"manylinux2014": "2.17", "manylinux2010": "2.12", "manylinux1": "2.5"}  # PEP 600
 
 
+_faults: list[str] = []
+_set_asides: list[refreshed.Copy] = []
+
+
+@cache
+def _copy() -> refreshed.Copy | None:
+    """The refreshed copy, unless the embedded catalogue is newer or the copy was found damaged."""
+    embedded = sources()
+    try:
+        copy = refreshed.find()
+    except refreshed.Damaged as damage:
+        _faults.append(str(damage))
+        return None
+    usable = copy is not None and copy.as_of >= embedded.as_of and copy not in _set_asides
+    return copy if usable else None
+
+
+def _set_aside(damage: refreshed.Damaged) -> None:
+    """From here on the embedded catalogue answers, or a copy that a refresh has put there in the meantime."""
+    if copy := _copy():
+        _set_asides.append(copy)
+    _faults.append(str(damage))
+    forget()
+
+
+def forget() -> None:
+    """Read everything anew: a refresh has come to its end."""
+    for cached in (_copy, _stems, _shelf, _shelf_wheels, source_row, _url_head, package_row):
+        cached.cache_clear()
+
+
 @cache
 def _stems() -> tuple[str, ...]:
-    return tuple(sorted(name[:-5] for name in os.listdir(FOLDER) if name.endswith(".json")))
+    """Every file of the catalogue: those of the copy, and the embedded ones of packages that the copy has not."""
+    embedded = stems()
+    copy = _copy()
+    if copy is None:
+        return embedded
+    copied = {_package(stem) for stem in copy.shelves}
+    kept = {stem for stem in embedded if stem in NOT_SHELVES or _package(stem) not in copied}
+    return tuple(sorted(kept | copy.shelves.keys()))
 
 
-def _read(stem: str) -> bytes:
-    with open(os.path.join(FOLDER, f"{stem}.json"), "rb") as file:
-        return file.read()
-
-
-@cache
-def _sources() -> Sources:
-    return msgspec.json.decode(_read("sources"), type=Sources)
+def _package(stem: str) -> str:
+    return stem.partition(BY_TORCH)[0]
 
 
 @cache
 def build_facts() -> BuildFacts:
     """What is known about builds beyond their names."""
-    return msgspec.json.decode(_read("build_facts"), type=BuildFacts)
+    return table("build_facts", BuildFacts)
+
+
+def _wheels(package: str, torch_minor: str | None) -> tuple[Wheel, ...]:
+    if is_split(package):
+        return _split_wheels(package, torch_minor)
+    if package not in packages():
+        return ()
+    found = _shelf_wheels(package)
+    if torch_minor is None:
+        return found
+    return tuple(wheel for wheel in found if serves_minor(wheel.torch, torch_minor))
 
 
 def _split_wheels(package: str, torch_minor: str | None) -> tuple[Wheel, ...]:
@@ -340,40 +182,200 @@ def _split_wheels(package: str, torch_minor: str | None) -> tuple[Wheel, ...]:
 
 @cache
 def _shelf_wheels(stem: str) -> tuple[Wheel, ...]:
-    found = tuple(_expand(msgspec.json.decode(_read(stem), type=Shelf)))
+    with _wrong_as_damage(stem):
+        found = tuple(_expand(_shelf(stem)))
     return found + tuple(_index_wheels(found)) if stem == "xformers" else found
 
 
+@lru_cache(maxsize=4)
+def _shelf(stem: str) -> Shelf:
+    with _wrong_as_damage(stem):
+        return shelf_of_copy(stem) if _is_copied(stem) else table(stem, Shelf)
+
+
+def _is_copied(stem: str) -> bool:
+    copy = _copy()
+    return copy is not None and stem in copy.shelves
+
+
+@contextmanager
+def _wrong_as_damage(stem: str) -> Iterator[None]:
+    try:
+        yield
+    except WRONG as error:
+        if _is_copied(stem):
+            raise refreshed.Damaged(f"{stem}: {error}") from error
+        raise CatalogueUnusable(f"{stem}.json is damaged ({type(error).__name__}: {error})") from error
+
+
+def shelf_of_copy(stem: str) -> Shelf:
+    """One shelf of the refreshed copy. Raises refreshed.Damaged."""
+    copy = _copy()
+    if copy is None:
+        raise refreshed.Damaged("there is none")
+    return msgspec.json.decode(refreshed.read(copy, stem), type=Shelf)
+
+
+def embedded_shelves() -> Iterator[tuple[str, Shelf]]:
+    """Every shelf of the package, by its stem."""
+    for stem in stems():
+        if stem not in NOT_SHELVES:
+            yield stem, table(stem, Shelf)
+
+
+def embedded_index_wheels() -> Iterator[Wheel]:
+    """The wheels that stand on no shelf: see `_index_wheels`."""
+    return _index_wheels(tuple(_expand(table("xformers", Shelf))))
+
+
 def _expand(shelf: Shelf) -> Iterator[Wheel]:
-    """Every file of a shelf. What a group shares is worked out once: this loop makes thousands of wheels."""
-    recipes = {row.name for row in build_facts().public_recipes}
+    """Every file of a shelf."""
+    recipes = frozenset(row.name for row in build_facts().public_recipes)
     for group in shelf.groups:
-        shape = shelf.shapes[group.shape]
-        source = source_row(shape.source)
-        code, limit = _gpu_code(shelf.package, group.version, shape.source, shape.nvcc or cuda_version(group.cuda))
-        needs_glibc = _glibc(shelf.package, shape.source, shape.built_on, group.platform)
-        abi = _real_abi(group, shape)
-        dated = source.snapshot or as_of()
-        public = shape.source in recipes or shape.host in recipes
-        for index, python in enumerate(group.pythons):
-            filename = f"{group.head}-{python}-{group.platform}.whl"
-            python_tag, _, abi_tag = python.partition("-")
-            sha256 = group.sha256[index] if group.sha256 else None
-            for tag in group.tags:
-                yield Wheel(
-                    shelf.package, group.version, filename, python_tag, abi_tag, group.platform,
-                    group.cuda, group.torch, abi, shape.source, tag, source.level,
-                    group.url or _url(shape.source, tag, filename), sha256, shape.evidence, shape.conf,
-                    needs_glibc, code, dated, limit, shape.cxx11abi_real is not None,
-                    shape.torch_full, shape.requires_python, shape.note, public,
-                )  # fmt: skip
+        yield from _files(shelf, group, recipes)
+
+
+def _files(shelf: Shelf, group: Group, recipes: frozenset[str]) -> Iterator[Wheel]:
+    """Every file of a group. What they share is worked out once: this loop makes thousands of wheels."""
+    shape = shelf.shapes[group.shape]
+    source = source_row(shape.source)
+    code, limit = _gpu_code(shelf.package, group.version, shape.source, shape.nvcc or cuda_version(group.cuda))
+    needs_glibc = _glibc(shelf.package, shape.source, shape.built_on, group.platform)
+    abi = _real_abi(group, shape)
+    dated = _dated(shape.source)
+    public = shape.source in recipes or shape.host in recipes
+    urls = [(tag, None if group.url else _url(shape.source, tag, group.head)) for tag in group.tags]
+    for index, python in enumerate(pythons_of(shelf, group)):
+        tail = f"-{python}-{group.platform}.whl"
+        filename = group.head + tail
+        python_tag, _, abi_tag = python.partition("-")
+        sha256 = _digest(group.sha256[index]) if group.sha256 else None
+        size_bytes = group.sizes[index] if group.sizes else None
+        for tag, url in urls:
+            yield Wheel(
+                shelf.package, group.version, filename, python_tag, abi_tag, group.platform,
+                group.cuda, group.torch, abi, shape.source, tag, source.level,
+                url + tail if url else group.url, sha256, shape.evidence, shape.conf,
+                needs_glibc, code, dated, limit, shape.cxx11abi_real is not None,
+                shape.torch_full, shape.requires_python, shape.note, public, size_bytes,
+            )  # fmt: skip
+
+
+class Alike:
+    """One build: files that differ in Python and release alone. Nothing of it is made before it is asked for."""
+
+    __slots__ = (
+        *("_group", "_one", "_recipes", "_shelf", "_stem"),
+        *("cuda", "platform", "pythons", "requires_python", "torch", "version"),
+    )
+
+    def __init__(self, stem: str, shelf: Shelf, group: Group, recipes: frozenset[str]) -> None:
+        self._stem, self._shelf, self._group, self._recipes = stem, shelf, group, recipes
+        self._one: Wheel | None = None
+        self.version, self.torch, self.cuda, self.platform = group.version, group.torch, group.cuda, group.platform
+        self.pythons = pythons_of(shelf, group)
+        self.requires_python = shelf.shapes[group.shape].requires_python
+
+    def files(self) -> Iterator[Wheel]:
+        """Every file of it."""
+        with _wrong_as_damage(self._stem):
+            yield from _files(self._shelf, self._group, self._recipes)
+
+    def one(self) -> Wheel:
+        """A file that stands for all of them, but for its Python and release."""
+        if self._one is None:
+            self._one = next(self.files())
+        return self._one
+
+
+class Single:
+    """A file that stands alone, in the shape of a build."""
+
+    __slots__ = ("_wheel", "cuda", "platform", "pythons", "requires_python", "torch", "version")
+
+    def __init__(self, wheel: Wheel) -> None:
+        self._wheel = wheel
+        self.version, self.torch, self.cuda, self.platform = wheel.version, wheel.torch, wheel.cuda, wheel.platform
+        self.pythons = (f"{wheel.python_tag}-{wheel.abi_tag}",)
+        self.requires_python = wheel.requires_python
+
+    def files(self) -> Iterator[Wheel]:
+        return iter((self._wheel,))
+
+    def one(self) -> Wheel:
+        return self._wheel
+
+
+def builds(package: str, torch_minor: str | None = None, *, every: bool = False) -> Iterator[Alike | Single]:
+    """The builds of a package that may suit a torch minor (None: any); with `every` all, the nearest torch first.
+
+    For who looks at many and takes few; call it inside `whole`.
+    """
+    recipes = frozenset(row.name for row in build_facts().public_recipes)
+    for stem in _stems_of(package, torch_minor, every=every):
+        if stem == "xformers":  # some of its files stand on no shelf
+            yield from map(Single, _shelf_wheels(stem))
+            continue
+        with _wrong_as_damage(stem):
+            shelf = _shelf(stem)
+            for group in shelf.groups:
+                if every or torch_minor is None or serves_minor(group.torch, torch_minor):
+                    yield Alike(stem, shelf, group, recipes)
+
+
+def _stems_of(package: str, torch_minor: str | None, *, every: bool) -> tuple[str, ...]:
+    own = tuple(stem for stem in _stems() if stem not in NOT_SHELVES and _package(stem) == package)
+    wanted = f"{package}{BY_TORCH}{major_minor(torch_minor)}" if torch_minor else None
+    if wanted is None or not is_split(package):
+        return own
+    if every:
+        return tuple(sorted(own, key=lambda stem: _distance(stem.partition(BY_TORCH)[2], torch_minor or "")))
+    return tuple(stem for stem in own if stem == wanted)
+
+
+def is_split(package: str) -> bool:
+    """Whether the files of a package lie on a shelf for each torch minor."""
+    return any(stem.startswith(f"{package}{BY_TORCH}") for stem in _stems())
+
+
+def _distance(minor: str, wanted: str) -> tuple[bool, int]:
+    """Newer torches upwards, then older ones downwards."""
+    have, asked = ((*numbers(one), 0, 0)[:2] for one in (minor, wanted))
+    steps = (have[0] - asked[0]) * MINORS + have[1] - asked[1]
+    return steps < 0, abs(steps)
+
+
+def whole(read: Callable[[], T]) -> T:
+    """What `read` answers; anew from the embedded catalogue where the refreshed copy turns out to be damaged."""
+    try:
+        return read()
+    except refreshed.Damaged as damage:
+        _set_aside(damage)
+    return whole(read)
+
+
+def pythons_of(shelf: Shelf, group: Group) -> tuple[str, ...]:
+    """The Pythons of a build, as tags: ('cp312-cp312', 'cp313-cp313')."""
+    return shelf.pythons[group.pythons] if isinstance(group.pythons, int) else group.pythons
+
+
+def _digest(written: str | None) -> str | None:
+    if written is None or len(written) == HEX_DIGITS:
+        return written
+    return a2b_base64(f"{written}=").hex()
+
+
+def _dated(source: str) -> str:
+    """The day a source was last read."""
+    copy = _copy()
+    return (copy.snapshots.get(source) if copy else None) or source_row(source).snapshot or sources().as_of
 
 
 @cache
 def source_row(name: str) -> Source:
     """The source of that name."""
-    sources = _sources().sources
-    return sources.get(name) or sources[f"{name.partition(':')[0]}:*"]
+    known = sources().sources
+    return known.get(name) or known[f"{name.partition(':')[0]}:*"]
 
 
 @cache
@@ -407,7 +409,7 @@ def _gpu_code(
     for row in build_facts().gpu_code:
         if row.package != package or (row.sources is not None and source not in row.sources):
             continue
-        if not _in_range(version, row.since, row.before):
+        if not in_range(version, row.since, row.before):
             continue
         if row.toolkit_before is None or (known and numbers(known) < numbers(row.toolkit_before)):
             return row.code, row.limit
@@ -429,19 +431,15 @@ def _glibc(package: str, source: str, built_on: str | None, platform: str) -> st
     return None
 
 
-def _in_range(version: str, since: str | None, before: str | None) -> bool:
-    key = version_key(version)
-    if since is not None and key < version_key(since):
-        return False
-    return before is None or key < version_key(before)
-
-
 def _index_wheels(through_pip: tuple[Wheel, ...]) -> Iterator[Wheel]:
     """The PyTorch index holds other CUDA builds of xformers under the very names that PyPI carries.
 
-    Older releases carry the CUDA version in the name; of those only the names that were seen are given.
+    Older releases carry the CUDA version in the name; of those only the names that were seen are given. Where a listing
+    of the index was read, its files stand on the shelf themselves, and nothing follows from anything.
     """
-    for variant in msgspec.json.decode(_read("xformers-index"), type=IndexVariants).rows:
+    if any(wheel.source == "pytorch-index" for wheel in through_pip):
+        return
+    for variant in table("xformers-index", IndexVariants).rows:
         named = dict.fromkeys(variant.listed_examples, variant.built_with_torch)
         if variant.filename_has_cuda_suffix is False:
             for wheel in through_pip:
@@ -488,6 +486,12 @@ def _index_wheel(variant: IndexVariant, path: str, torch: str) -> Wheel:
         needs_glibc=_glibc("xformers", variant.source, None, platform),
         gpu_code=code,
         gpu_limit=limit,
-        as_of=source.snapshot or as_of(),
+        as_of=_dated(variant.source),
         built_with_torch=variant.built_with_torch,
     )
+
+
+def read_rows(stem: str, kind: type[T]) -> tuple[T, ...]:
+    """The rows of an embedded list that is not of wheels: builds of the Hub, packages of conda-forge."""
+    found: dict[str, tuple[T, ...]] = table(stem, dict[str, tuple[kind, ...]])  # type: ignore[valid-type]
+    return found["rows"]

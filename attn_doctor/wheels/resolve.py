@@ -8,18 +8,22 @@ known about torch does.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache, partial
 
 import msgspec
 
 from attn_doctor.knowledge.versions import digits, major, major_minor, numbers, public
 from attn_doctor.wheels.catalogue import (
+    Alike,
+    Single,
     Wheel,
+    builds,
     cuda_version,
     package_row,
     pip_torch_abi,
     serves_minor,
     version_key,
-    wheels,
+    whole,
 )
 
 Rank = tuple[object, ...]
@@ -56,8 +60,34 @@ def fitting(package: str, key: Key, series: str = "2") -> tuple[Wheel, ...]:
 
     `series` picks flash-attn 1.x or 2.x, which share a name; other packages have one series.
     """
+    return whole(partial(_fitting, package, key, series))
+
+
+def _fitting(package: str, key: Key, series: str) -> tuple[Wheel, ...]:
     minor = major_minor(public(key.torch)) if key.torch else None
-    return best_first([wheel for wheel in wheels(package, minor) if in_series(wheel, series) and fits(wheel, key)], key)
+    serves: dict[tuple[object, ...], bool] = {}
+    found: list[Wheel] = []
+    for build in builds(package, minor):
+        sign = (build.platform, build.pythons, build.cuda, build.torch, build.requires_python)
+        if sign not in serves:  # what thousands share is judged once
+            serves[sign] = _may_fit(build, key)
+        if serves[sign] and of_series(package, build.version, series):
+            found += (wheel for wheel in build.files() if fits(wheel, key))
+    return best_first(found, key)
+
+
+def _may_fit(build: Alike | Single, key: Key) -> bool:
+    """By system, Python, torch and CUDA; the rest depends on more than these."""
+    one = build.one()
+    tags = (named.partition("-") for named in build.pythons)
+    return (
+        fits_system(one, key)
+        and (not is_compiled(one) or fits_torch(one, key))
+        and any(
+            fits_python(msgspec.structs.replace(one, python_tag=python, abi_tag=abi), key.python)
+            for python, _, abi in tags
+        )
+    )
 
 
 def best_first(found: Iterable[Wheel], key: Key) -> tuple[Wheel, ...]:
@@ -201,16 +231,27 @@ def _meets(have: tuple[int, ...], specifier: str) -> bool:
 
 def in_series(wheel: Wheel, series: str) -> bool:
     """Whether the file is of that series of a package that has two."""
-    return wheel.package != TWO_SERIES or wheel.version.partition(".")[0] == series
+    return of_series(wheel.package, wheel.version, series)
+
+
+def of_series(package: str, version: str, series: str) -> bool:
+    """The same of a version."""
+    return package != TWO_SERIES or version.partition(".")[0] == series
+
+
+def at_least_as_good(one: Wheel, other: Wheel) -> bool:
+    """By what every file of a build shares: whose it is, and its version."""
+    return _coarse_rank(one) <= _coarse_rank(other)
+
+
+def _coarse_rank(wheel: Wheel) -> Rank:
+    return (_is_doubtful(wheel), wheel.trust != "upstream", not wheel.public_recipe, _newest_first(wheel.version))
 
 
 def _rank(wheel: Wheel, key: Key) -> Rank:
     """Sorts the best first: trust, then version, then how close the build is to this torch."""
     return (
-        _is_doubtful(wheel),
-        wheel.trust != "upstream",
-        not wheel.public_recipe,
-        _newest_first(wheel.version),
+        *_coarse_rank(wheel),
         _lies_under_another_tag(wheel),
         _cuda_distance(wheel, key),
         "manylinux" not in wheel.platform,
@@ -229,6 +270,7 @@ def _is_doubtful(wheel: Wheel) -> bool:
     return wheel.confidence == "low" or ".dev" in (wheel.built_with_torch or "")
 
 
+@lru_cache(maxsize=1024)
 def _newest_first(version: str) -> tuple[object, ...]:
     release, stage, stage_number, post = version_key(version)
     padded = (*release, *(0,) * (4 - len(release)))

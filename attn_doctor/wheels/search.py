@@ -7,6 +7,7 @@ where torch and CUDA agree. Nothing here changes a name: a file that differs is 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -14,9 +15,21 @@ import msgspec
 from attn_doctor.knowledge.attention import Demands
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import major, major_minor, numbers, public
-from attn_doctor.wheels.catalogue import Trust, Wheel, cuda_version, package_row, version_key, wheels
+from attn_doctor.wheels.catalogue import (
+    Alike,
+    Single,
+    Trust,
+    Wheel,
+    builds,
+    cuda_version,
+    is_split,
+    package_row,
+    version_key,
+    whole,
+)
 from attn_doctor.wheels.resolve import (
     Key,
+    at_least_as_good,
     best_first,
     fits_abi,
     fits_cuda,
@@ -25,8 +38,8 @@ from attn_doctor.wheels.resolve import (
     fits_python,
     fits_system,
     fits_torch_version,
-    in_series,
     is_compiled,
+    of_series,
     torch_abi,
 )
 
@@ -41,6 +54,7 @@ ASPECTS: tuple[Aspect, ...] = (
 EVERY: frozenset[Aspect] = frozenset(ASPECTS)
 PLACE = 1000  # no release has a number as large
 OF_COMPILED = ("torch", "cuda", "abi")
+COARSE = ("torch", "cuda", "platform")  # what a build's torch, CUDA and platform decide alone
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -76,9 +90,14 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 def search(filters: Filters) -> tuple[Wheel, ...]:
     """The files that fit, best first; pre-releases after everything else."""
+    return whole(partial(_search, filters))
+
+
+def _search(filters: Filters) -> tuple[Wheel, ...]:
     differ = _Judge(filters)
-    found = best_first((wheel for wheel in _candidates(filters) if not any(differ.aspects(wheel))), filters.key)
-    return tuple(sorted(found, key=is_pre_release))
+    builds = (build for build in differ.builds(every=False) if differ.least(build) == 0)
+    files = (wheel for build in builds for wheel in build.files() if not any(differ.aspects(wheel)))
+    return tuple(sorted(best_first(files, filters.key), key=is_pre_release))
 
 
 def misses(package: str, key: Key, series: str = "2") -> tuple[Miss, ...]:
@@ -86,40 +105,64 @@ def misses(package: str, key: Key, series: str = "2") -> tuple[Miss, ...]:
     return nearest(Filters(package=package, key=key, series=series))
 
 
-def nearest(filters: Filters) -> tuple[Miss, ...]:
+def nearest(filters: Filters, enough: int | None = None) -> tuple[Miss, ...]:
     """The files that differ in the fewest aspects, best first: one for each way to differ.
 
-    The first of every kind of difference comes before the second of any.
+    The first of every kind of difference comes before the second of any. `enough`: how many will be looked at.
     """
+    return whole(partial(_nearest, filters, enough))[:enough]
+
+
+def _nearest(filters: Filters, enough: int | None) -> tuple[Miss, ...]:
     differ = _Judge(filters)
     fewest = len(ASPECTS)
-    grouped: dict[tuple[Difference, ...], list[Wheel]] = {}
-    for wheel in _every(filters):
-        found = differ.aspects(wheel)
-        count = len(found) - found.count(None)
-        if 0 < count <= fewest:
-            if count < fewest:
-                fewest = count
-                grouped.clear()
-            grouped.setdefault(tuple(one for one in found if one), []).append(wheel)
-    found_misses = [Miss(best_first(group, filters.key)[0], differs) for differs, group in grouped.items()]
+    best: dict[tuple[Difference, ...], Wheel] = {}
+    torch = None
+    by_distance = enough is not None and differ.minor is not None and is_split(filters.package)
+    for build in differ.builds(every=True):
+        if by_distance and (minor := major_minor(build.torch or "")) != torch:
+            # the next torch is further away: files that differ in torch alone come no nearer, and others not at all
+            torch = minor
+            if sum([one.what for one in differs] == ["torch"] for differs in best) >= (enough or 0):
+                break
+        if differ.least(build) > fewest:
+            continue
+        shared = differ.shared(build)
+        by_python = differ.by_python(build)
+        least = len(shared) + min(difference is not None for difference in by_python.values())
+        if not 0 < least <= fewest:
+            continue
+        if least < fewest:
+            fewest = least
+            best.clear()
+        for differs, tags in _ways(shared, by_python, fewest):
+            if (had := best.get(differs)) is None or at_least_as_good(build.one(), had):
+                files = [wheel for wheel in build.files() if f"{wheel.python_tag}-{wheel.abi_tag}" in tags]
+                best[differs] = best_first([*files, *([had] if had else [])], filters.key)[0]
+    found_misses = [Miss(wheel, differs) for differs, wheel in best.items()]
     found_misses.sort(key=lambda miss: (_cost(miss), _distance(miss.wheel, filters.key)))
     return tuple(_in_turns(found_misses))
+
+
+def _ways(
+    shared: tuple[Difference, ...], by_python: dict[str, Difference | None], count: int
+) -> Iterator[tuple[tuple[Difference, ...], set[str]]]:
+    """The ways to differ in so many aspects that the files of one build have, each with its Pythons."""
+    ways: dict[tuple[Difference, ...], set[str]] = {}
+    for tags, difference in by_python.items():
+        if len(shared) + (difference is not None) == count:
+            differs = (*shared, difference) if difference else shared
+            ways.setdefault(tuple(sorted(differs, key=_place)), set()).add(tags)
+    return iter(ways.items())
+
+
+def _place(one: Difference) -> int:
+    return ASPECTS.index(one.what)
 
 
 def is_pre_release(wheel: Wheel) -> bool:
     """4.0.0b36 and its like."""
     return version_key(wheel.version)[1] < version_key("0")[1]
-
-
-def _every(filters: Filters) -> Iterator[Wheel]:
-    return (wheel for wheel in wheels(filters.package) if in_series(wheel, filters.series))
-
-
-def _candidates(filters: Filters) -> Iterator[Wheel]:
-    """All files, or only those for the torch minor that is looked for: the others are not read."""
-    minor = major_minor(public(filters.key.torch)) if filters.key.torch and "torch" in filters.compared else None
-    return (wheel for wheel in wheels(filters.package, minor) if in_series(wheel, filters.series))
 
 
 class _Judge:
@@ -129,6 +172,9 @@ class _Judge:
         self.filters = filters
         self.compare = tuple((what, *COMPARISONS[what]) for what in ASPECTS if what in filters.compared)
         self.known: dict[tuple[str, Hashable], Difference | None] = {}
+        self.leasts: dict[Hashable, int] = {}
+        torch = filters.key.torch if "torch" in filters.compared else None
+        self.minor = major_minor(public(torch)) if torch else None
 
     def aspects(self, wheel: Wheel) -> list[Difference | None]:
         """What differs; None for each aspect that agrees."""
@@ -145,6 +191,38 @@ class _Judge:
             elsewhere = elsewhere or (difference is not None and what in OF_COMPILED)
             found.append(difference)
         return found
+
+    def builds(self, every: bool) -> Iterator[Alike | Single]:
+        """Those of the torch that is looked for; with `every` the others behind them."""
+        for build in builds(self.filters.package, self.minor, every=every):
+            if of_series(self.filters.package, build.version, self.filters.series):
+                yield build
+
+    def least(self, build: Alike | Single) -> int:
+        """In how many aspects its files differ at least, by what thousands of builds share."""
+        sign = (build.torch, build.cuda, build.platform, build.pythons, build.requires_python)
+        if sign not in self.leasts:
+            shared = sum(one.what in COARSE for one in self.shared(build))
+            self.leasts[sign] = shared + min(one is not None for one in self.by_python(build).values())
+        return self.leasts[sign]
+
+    def shared(self, build: Alike | Single) -> tuple[Difference, ...]:
+        """What all files of a build differ in."""
+        return tuple(one for one in self.aspects(build.one()) if one and one.what != "python")
+
+    def by_python(self, build: Alike | Single) -> dict[str, Difference | None]:
+        """What each file differs in by its Python."""
+        if "python" not in self.filters.compared:
+            return dict.fromkeys(build.pythons)
+        return {tags: self._python(build, tags) for tags in build.pythons}
+
+    def _python(self, build: Alike | Single, tags: str) -> Difference | None:
+        at = ("tags", (tags, build.requires_python))
+        if at not in self.known:
+            python, _, abi = tags.partition("-")
+            text = _python(msgspec.structs.replace(build.one(), python_tag=python, abi_tag=abi), self.filters)
+            self.known[at] = None if text is None else Difference("python", text)
+        return self.known[at]
 
 
 def _version(wheel: Wheel, filters: Filters) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.wheels import catalogue
-from attn_doctor.wheels.catalogue import Wheel, wheels
+from attn_doctor.wheels.catalogue import Single, Wheel, wheels
 from attn_doctor.wheels.resolve import Key, fitting
 from attn_doctor.wheels.search import ASPECTS, Filters, misses, nearest, search
 
@@ -373,10 +373,20 @@ def test_a_pre_release_comes_after_everything_else(monkeypatch: pytest.MonkeyPat
         search(filters)[0], version="2.9.0b1", filename=f"flash_attn-2.9.0b1-{final.platform}"
     )
     assert pre.trust == "upstream"
-    monkeypatch.setattr("attn_doctor.wheels.search.wheels", lambda *_: (pre, final))
+    monkeypatch.setattr("attn_doctor.wheels.search.builds", lambda *_, **__: map(Single, (pre, final)))
     assert search(filters) == (final, pre)
-    monkeypatch.setattr("attn_doctor.wheels.search.wheels", lambda *_: (pre,))
+    monkeypatch.setattr("attn_doctor.wheels.search.builds", lambda *_, **__: map(Single, (pre,)))
     assert search(filters) == (pre,)
+
+
+@pytest.mark.parametrize("package", ["flash-attn", "xformers", "sageattention", "flash-attn-3"])
+@every_key
+def test_who_looks_at_few_sees_the_first_of_them_all(package: str, key: Key) -> None:
+    """Looking no further than needed changes no answer."""
+    filters = Filters(package=package, key=key)
+    every = nearest(filters)
+    for enough in (1, 2, 3, 6):
+        assert nearest(filters, enough) == every[:enough]
 
 
 def test_what_was_asked_for_is_worded_as_asked_for() -> None:
