@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help doctor install dev test check fix golden docs benchmark clean
+.PHONY: help doctor install dev test check fix golden docs benchmark benchmark-plans clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ docs: dev  ## generate the pages of rules and backends, the schemas, and the hel
 
 benchmark: dev  ## measure what a check costs on this machine; writes docs/benchmark.md
 	$(BIN)/python scripts/benchmark.py
+
+benchmark-plans: dev  ## measure what a plan costs beside a check; writes docs/benchmark-plans.md
+	$(BIN)/python scripts/benchmark_plans.py
 
 clean:  ## remove the environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist

@@ -3,9 +3,10 @@
 python scripts/generate_docs.py            write what is out of date
 python scripts/generate_docs.py --check    write nothing; exit 1 and name what is out of date
 
-In README.md and the pages of docs/ that are written by hand, two kinds of blocks are filled:
+In README.md and the pages of docs/ that are written by hand, three kinds of blocks are filled:
 
     <!-- help:begin -->          the help of `attn-doctor check`
+    <!-- jobs:begin -->          jobs of a source build beside those of upstream's own rule
     <!-- example:NAME:begin -->  the output of the commands that the block itself shows, each after "$ "
 """
 
@@ -24,13 +25,16 @@ from typing import Any
 import msgspec
 
 from attn_doctor.judgement import names, report, wheel_search
+from attn_doctor.judgement import source_build as builds
 from attn_doctor.judgement.backend import Backend, backends
 from attn_doctor.judgement.need import DTYPES, FEATURES
 from attn_doctor.judgement.rule import Rule, rules
-from attn_doctor.knowledge.attention import Demands, demands
+from attn_doctor.knowledge.attention import Demands, SourceBuild, demands, source_build
 from attn_doctor.machine import gather
 from attn_doctor.machine.facts import Reading
 from attn_doctor.machine.probe import probes
+from attn_doctor.plan import container, dockerfile, plan
+from attn_doctor.wheels.refresh import run
 
 ROOT = Path(__file__).parent.parent
 # folders in which every page is generated: one that nothing generates any more is removed
@@ -38,6 +42,8 @@ OWNED = ("docs/rules", "docs/backends")
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 DEFINITIONS = "#/$defs/"
 HELP = re.compile(r"<!-- help:begin -->\n.*?<!-- help:end -->", re.DOTALL)
+JOBS = re.compile(r"<!-- jobs:begin -->\n.*?<!-- jobs:end -->", re.DOTALL)
+MACHINES = ((16, 8), (24, 2), (32, 16), (64, 16), (96, 24), (128, 32), (256, 64), (512, 96))  # GiB, cores
 EXAMPLE = re.compile(r"<!-- example:(?P<name>[\w-]+):begin -->\n(?P<body>.*?)<!-- example:(?P=name):end -->", re.DOTALL)
 TIMEOUT_S = 120
 WIDTH = 120
@@ -54,7 +60,11 @@ def generated() -> dict[str, str]:
         "docs/whatif.md": whatif_page(),
         "attn_doctor/schemas/facts.json": encode(facts_schema()),
         "attn_doctor/schemas/report.json": encode(report_schema()),
+        "attn_doctor/schemas/docker.json": encode(written("docker", container.Container, container.SCHEMA)),
+        "attn_doctor/schemas/dockerfile.json": encode(written("dockerfile", dockerfile.Judgement, dockerfile.SCHEMA)),
+        "attn_doctor/schemas/plan.json": encode(plan_schema()),
         "attn_doctor/schemas/wheels.json": encode(wheels_schema()),
+        "attn_doctor/schemas/wheels-refresh.json": encode(written("wheels-refresh", run.Refreshed, run.SCHEMA)),
     }
 
 
@@ -220,10 +230,24 @@ def report_schema() -> dict[str, Any]:
 
 def wheels_schema() -> dict[str, Any]:
     """What `wheels --format json` prints: every field, always."""
-    (_,), components = msgspec.json.schema_components([wheel_search.Answer], ref_template=DEFINITIONS + "{name}")
-    whole = components.pop("Answer")
-    properties = whole["properties"] | {"schema": {"const": wheel_search.SCHEMA}, "version": {"type": "string"}}
-    schema = document("wheels", "Wheels", wheel_search.Answer.__doc__, properties, components)
+    return written("wheels", wheel_search.Answer, wheel_search.SCHEMA)
+
+
+def plan_schema() -> dict[str, Any]:
+    """What `install --format json` prints; a plan that is read back may lack what has a default."""
+    return written("plan", plan.Plan, plan.SCHEMA)
+
+
+def written(name: str, shape: Any, schema_name: str) -> dict[str, Any]:
+    """The schema of a document that is only ever written: every field stands in it, always."""
+    _, components = msgspec.json.schema_components([shape], ref_template=DEFINITIONS + "{name}")
+    title = shape.__name__ if shape.__name__ != "Answer" else name.capitalize()
+    whole = components[shape.__name__]
+    first = {"schema": {"const": schema_name}} | ({"version": {"type": "string"}} if name != "plan" else {})
+    properties = whole["properties"] | first
+    if shape.__name__ not in str(whole):  # it does not hold others of its kind
+        del components[shape.__name__]
+    schema = document(name, title, shape.__doc__, properties, components)
     for part in objects(schema):
         part["required"] = list(part["properties"])
     return schema
@@ -305,11 +329,30 @@ def objects(shape: Any) -> Iterator[dict[str, Any]]:
 def fill(text: str) -> str:
     """A page with its marked blocks made anew."""
     text = HELP.sub(lambda _: f"<!-- help:begin -->\n{help_block()}\n<!-- help:end -->", text)
+    text = JOBS.sub(lambda _: f"<!-- jobs:begin -->\n{jobs_block()}\n<!-- jobs:end -->", text)
     return EXAMPLE.sub(lambda found: example(found["name"], found["body"]), text)
 
 
 def help_block() -> str:
     return fenced(output_of(("attn-doctor check --help",))[0], "text")
+
+
+def jobs_block() -> str:
+    """What upstream's rule takes on machines of several sizes, and what a plan does."""
+    row = source_build("flash-attn", "2")
+    head = ("machine", "upstream: jobs", "it takes", "", "a plan: jobs", "it takes", "minutes")
+    return table(head, [jobs_row(row, memory, cores) for memory, cores in MACHINES])
+
+
+def jobs_row(row: SourceBuild, memory: int, cores: int) -> tuple[str, ...]:
+    jobs = builds.upstream_jobs(memory << 30, cores)
+    peak = builds.peak_gib(row, jobs * row.default_threads)
+    fate = "out of memory" if peak > memory else "fits"
+    ours = builds.settings(row, memory << 30, cores, 1)
+    own = (
+        (str(ours.max_jobs), f"{ours.peak_gib:.0f} GiB", "{} to {}".format(*ours.minutes)) if ours else ("none", "", "")
+    )
+    return (f"{memory} GiB, {cores} cores", str(jobs), f"{peak:.0f} GiB", fate, *own)
 
 
 def example(name: str, body: str) -> str:

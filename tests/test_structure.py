@@ -40,7 +40,15 @@ PURE = ("judgement/", "plan/", "reporters/", "wheels/", "knowledge/")
 # who in those rooms may touch files all the same, and why
 READS = {
     "knowledge/tables.py": {"os", "open"},  # the tables of the package
-    "wheels/catalogue.py": {"os", "open"},  # the catalogue of the package
+    "wheels/embedded.py": {"os", "open"},  # the catalogue of the package
+    "wheels/refreshed.py": {"os", "open"},  # its refreshed copy
+    # `wheels refresh` is there to ask, and to keep what it was told
+    "wheels/refresh/fetch.py": {"os", "http", "socket", "ssl", "time", "urllib", "threading"},
+    "wheels/refresh/github.py": {"os"},  # the address and the token
+    "wheels/refresh/indexes.py": {"os"},  # the address of the PyTorch index
+    "wheels/refresh/settings.py": {"os", "sys", "open", "shutil", "subprocess", "urllib"},  # of pip and uv
+    "wheels/refresh/simple_page.py": {"urllib"},  # takes URLs apart
+    "wheels/refresh/store.py": {"os", "open", "tempfile", "time"},  # its cache
     "reporters/__init__.py": {"os"},  # lists the formats
     "reporters/_machine.py": {"os"},  # the working folder and the home folder, to shorten paths
     "reporters/text.py": {"os", "sys", "io"},  # whether there is a terminal, and NO_COLOR; rich writes into a string
@@ -236,6 +244,8 @@ def test_the_catalogue_says_when_it_was_true_and_knows_its_sources() -> None:
 
 # what commands and catalogue rows point to; packages come from the index that the user's own pip or uv is set up with
 HOSTS = {"github.com", "huggingface.co", "download.pytorch.org", "json-schema.org"}
+HOSTS |= {"api.github.com"}  # releases, for `wheels refresh`
+HOSTS |= {"developer.download.nvidia.com"}  # runfiles and package repositories of CUDA
 HOSTS |= {"nvidia.com"}  # no host: how containers name the devices, nvidia.com/gpu
 HOST = re.compile(r"(?<![\w@.])(?:[a-z0-9-]+\.)+(?:org|com|io|net|dev|co|cloud|ai|cn)(?![\w(])")
 

@@ -20,7 +20,9 @@ COMMANDS = {
     "facts": "the probed facts as JSON, nothing judged",
     "simulate": "the facts of an imagined machine as JSON",
     "rule": "explain one finding code",
+    "install": "plans how a backend comes in: the wheel, the build, or the shortest way there",
     "wheels": "searches the catalogue of prebuilt wheels",
+    "docker": "a Dockerfile and a run line for this machine; judges an existing one",
 }
 INTERRUPTED = 130
 WIDTH = 80

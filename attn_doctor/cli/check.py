@@ -43,6 +43,8 @@ def check(
     del offline  # check makes no network call
     found = options.gather_facts(python, venv, facts, what_if, deep)
     report = judgement.check(found, needed, ignore, required)
+    if options.say_fault():
+        report = judgement.check(found, needed, ignore, required)  # the catalogue changed on the way
     elapsed = None if facts or what_if else time.perf_counter() - started
     options.write(
         render(report, verbose=verbose, elapsed_s=elapsed, plain=output is not None), output, exact=form != "text"

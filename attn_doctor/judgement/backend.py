@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attn_doctor.discovery import discover
+from attn_doctor.judgement import target
 from attn_doctor.judgement.report import STATUSES, BackendVerdict, GpuVerdict, KernelVerdict, Status
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def _on(backend: Backend, machine: Machine, gpu: Gpu | None, indices: tuple[int,
     obstacles = _obstacles(backend, machine, gpu, need)
     if worst(obstacles) in ("ready", "installable"):
         obstacles += backend.ways(machine, gpu)
+    if worst(obstacles) == "installable" and (closed := target.closed(machine)):
+        obstacles.append(Obstacle("blocked", closed.reason))
     status = worst(obstacles)
     # what stands furthest in the way is said first; below "unsupported" nothing else matters
     said = [obstacle.reason for obstacle in obstacles if obstacle.status == status]

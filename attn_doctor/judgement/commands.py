@@ -24,15 +24,13 @@ def installer(machine: Machine) -> str:
     python = machine.python
     if python is None or not python.executable:
         return "pip install"
-    reading = machine.facts.readings.get("tools")
-    found = getattr(getattr(reading, "value", None), "found", {})
-    if "pip" not in found:
+    if "pip" not in machine.tools:
         return f"uv pip install --python {shlex.quote(python.executable)}"
     return f"{shlex.quote(python.executable)} -m pip install"
 
 
-def install_torch(machine: Machine, build: Build) -> str:
-    """The command that brings this torch, with the companions that are installed and must move along."""
+def torch_requirements(machine: Machine, build: Build) -> tuple[list[str], str | None]:
+    """What brings this torch, with the companions that are installed and must move along; and the index, if any."""
     # from an index of its own the local part is named: pip takes an installed 2.8.0+cpu for 2.8.0 and would do nothing
     same = machine.torch is not None and machine.torch.version.partition("+")[0] == build.torch
     own_index = same or not build.on_pypi
@@ -43,8 +41,13 @@ def install_torch(machine: Machine, build: Build) -> str:
         if name in machine.packages:
             pinned = getattr(pins, name, None)
             wanted.append(f"{name}=={pinned}{suffix}" if pinned else name)
-    index = f" --index-url {build.index_url}" if own_index else ""
-    return f"{installer(machine)} {' '.join(wanted)}{index}"
+    return wanted, build.index_url if own_index else None
+
+
+def install_torch(machine: Machine, build: Build) -> str:
+    """The command that brings this torch, with the companions that are installed and must move along."""
+    wanted, index = torch_requirements(machine, build)
+    return f"{installer(machine)} {' '.join(wanted)}{f' --index-url {index}' if index else ''}"
 
 
 def any_torch(machine: Machine) -> str | None:

@@ -76,7 +76,8 @@ TRITON = frozenset({"triton", "pytorch-triton", "pytorch-triton-rocm", "triton-w
 
 def not_new_enough(machine: Machine, name: str) -> bool:
     """Whether the backend came into torch after the installed release."""
-    first = demands(name).first_torch
+    row = demands(name)
+    first = row.first_torch if machine.device == "cuda" else row.first_torch_cpu or row.first_torch
     return bool(first and machine.torch and numbers(public(machine.torch.version)) < numbers(first))
 
 

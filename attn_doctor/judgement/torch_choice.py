@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement.view import driver_runs
 from attn_doctor.knowledge import capability, torch_builds
+from attn_doctor.knowledge.requirements import requirement, satisfies
 from attn_doctor.knowledge.torch_builds import Build
 from attn_doctor.knowledge.versions import numbers, public
 
@@ -21,7 +22,7 @@ def suitable(machine: Machine, covering: tuple[str, ...] | None = None) -> list[
         for build in torch_builds.builds(machine.os, machine.arch)
         if build.cuda
         and (machine.driver is None or driver_runs(machine.driver.version, build.cuda, machine.os))
-        and _installs(machine, build)
+        and installs(machine, build)
         and build.arch_list is not None
         and all(capability.covers(build.arch_list, on) for on in capabilities)
     ]
@@ -35,7 +36,13 @@ def conceivable(machine: Machine) -> bool:
     )
 
 
-def _installs(machine: Machine, build: Build) -> bool:
+def at_least(build: Build, version: str) -> bool:
+    """Whether that build is of that release or a later one."""
+    return numbers(build.torch) >= numbers(public(version))
+
+
+def installs(machine: Machine, build: Build) -> bool:
+    """Whether a wheel of it exists for this Python and C library."""
     if machine.libc and machine.libc.family == "musl":
         return False
     return machine.python is None or build.python_tags is None or machine.python.tag in build.python_tags
@@ -45,8 +52,10 @@ def by_distance(machine: Machine, builds: list[Build]) -> list[Build]:
     """The smallest move from the installed torch first: the same version, then newer minors, then older ones.
 
     Of one minor the newest patch, and of one version the build that needs no index of its own, come first. Without a
-    torch the newest is the nearest. Nothing older where a package is installed that would not move along.
+    torch the newest is the nearest. Nothing that an installed package does not accept, and nothing older where one is
+    installed that would not move along.
     """
+    builds = [build for build in builds if accepted(machine, build)]
     have = public(machine.torch.version) if machine.torch else None
     if have is None:
         return sorted(builds, key=lambda build: (_newest_first(build.torch), not build.on_pypi))
@@ -55,8 +64,28 @@ def by_distance(machine: Machine, builds: list[Build]) -> list[Build]:
     return sorted(kept, key=lambda build: (_distance(build.torch, have), not build.on_pypi))
 
 
+def accepted(machine: Machine, build: Build) -> bool:
+    """Whether every installed package takes that torch, by what its metadata or the table says it demands.
+
+    torch's own companions move along, and so do the packages of the catalogue, of which another file is installed.
+    """
+    for name, package in machine.packages.items():
+        if name in MOVE_ALONG:
+            continue
+        row = requirement(name, package.version, "torch")
+        wanted = (package.requires or {}).get("torch") or (row.specifier if row else None)
+        if wanted and not satisfies(build.torch, wanted):
+            return False
+    return True
+
+
 # packages that demand their own torch: an older one would break them
 BOUND_TO_TORCH = ("flashinfer-python", "mslk", "sglang", "vllm")
+# what comes anew with another torch
+MOVE_ALONG = frozenset({
+    *("torchvision", "torchaudio", "triton", "pytorch-triton", "pytorch-triton-rocm", "triton-windows"),
+    *("flash-attn", "flash-attn-3", "sageattention", "sageattn3", "spas-sage-attn", "xformers"),
+})  # fmt: skip
 
 
 def _newest_first(version: str) -> tuple[int, ...]:

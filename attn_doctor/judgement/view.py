@@ -13,6 +13,7 @@ from attn_doctor.machine.facts import Known, Unknown
 if TYPE_CHECKING:
     from attn_doctor.machine.gather import Facts
     from attn_doctor.machine.probes.compiler import Compiler
+    from attn_doctor.machine.probes.disk import Place
     from attn_doctor.machine.probes.driver import Driver
     from attn_doctor.machine.probes.extensions import Extensions
     from attn_doctor.machine.probes.gpus import Gpu
@@ -99,6 +100,29 @@ class Machine:
     @cached_property
     def extensions(self) -> Extensions | None:
         return self._value("extensions")  # type: ignore[no-any-return]
+
+    @cached_property
+    def disk(self) -> tuple[Place, ...]:
+        """The places that an installation writes to."""
+        found = self._value("disk")
+        return found.places if found else ()
+
+    @cached_property
+    def cores(self) -> int:
+        """Usable ones; 1 where that could not be read."""
+        found = self._value("cpu")
+        return found.cores if found else 1
+
+    @cached_property
+    def tools(self) -> dict[str, str]:
+        """Installers and container runtimes, by name."""
+        found = self._value("tools")
+        return found.found if found else {}
+
+    @cached_property
+    def has_ninja(self) -> bool:
+        """Whether a build in the target would find one."""
+        return self._value("ninja") is not None
 
     @cached_property
     def environment(self) -> dict[str, str]:

@@ -1,26 +1,23 @@
-"""Whether a published wheel fits this machine, as it is or after a move of torch, or a source build can succeed."""
+"""Whether a published wheel fits this machine, as it is or after a move of torch; else whether it can be compiled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from attn_doctor.judgement import torch_choice
+from attn_doctor.judgement import source_build, toolkit_choice, torch_choice
 from attn_doctor.judgement.backend import Obstacle
-from attn_doctor.knowledge import attention, cuda, torch_builds
-from attn_doctor.knowledge.capability import capability
-from attn_doctor.knowledge.versions import major, major_minor, numbers, public
-from attn_doctor.wheels.catalogue import Wheel, minors
-from attn_doctor.wheels.resolve import Key, fitting
+from attn_doctor.knowledge import torch_builds
+from attn_doctor.knowledge.versions import major, major_minor, public
+from attn_doctor.wheels.catalogue import Wheel, minors, packages
+from attn_doctor.wheels.resolve import TWO_SERIES, Key, fitting, is_compiled
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
     from attn_doctor.knowledge.torch_builds import Build
     from attn_doctor.machine.probes.gpus import Gpu
-
-GIB = 1 << 30
 
 
 def key(machine: Machine, gpu: Gpu | None) -> Key:
@@ -58,18 +55,81 @@ def after_moving_to(build: Build, now: Key) -> Key:
     )
 
 
+def moves(
+    machine: Machine, package: str, series: str, now: Key, find: Callable[[Key], Sequence[Wheel]]
+) -> Iterator[tuple[Build, Wheel]]:
+    """The torch builds for which `find` finds a file of the package, the nearest first, each with its best file.
+
+    None beside a torch that no index carries: who has a vendor's or a nightly build does not want it swapped.
+    """
+    if machine.torch is not None and not machine.torch.released:
+        return
+    published = minors(package, series)
+    for build in torch_choice.by_distance(machine, torch_choice.suitable(machine)):
+        if published is not None and major_minor(build.torch) not in published:
+            continue
+        moved = after_moving_to(build, now)
+        found = find(moved)
+        if found and carried(machine, moved, package) is not None:
+            yield build, found[0]
+
+
+def carried(machine: Machine, moved: Key, but: str | None) -> tuple[Wheel, ...] | None:
+    """The files that other compiled packages need anew beside another torch; None where there is none for one."""
+    torch = machine.torch
+    if torch is None or (
+        major_minor(public(torch.version)) == major_minor(moved.torch or "")
+        and major(torch.cuda or "") == major(moved.torch_cuda or "")
+    ):
+        return ()
+    files: list[Wheel] = []
+    for name, package in machine.packages.items():
+        if name == but or name not in torch_choice.MOVE_ALONG or name not in packages():
+            continue
+        series = str(major(package.version)) if name == TWO_SERIES else "2"
+        found = fitting(name, moved, series=series)
+        if not found:
+            return None
+        files += found[:1] if is_compiled(found[0]) else ()
+    return tuple(files)
+
+
+def after_a_move(machine: Machine, gpu: Gpu | None, package: str, series: str) -> tuple[Build, Wheel] | None:
+    """The nearest torch build for which a wheel of the package exists."""
+    found = moves(machine, package, series, key(machine, gpu), lambda moved: fitting(package, moved, series=series))
+    return next(found, None)
+
+
+def torch_serves(machine: Machine, gpu: Gpu | None) -> bool:
+    """Whether the installed torch can use that GPU (None: every one) with this driver: else no file for it helps."""
+    torch = machine.torch
+    if torch is None or torch.cuda is None:
+        return False
+    judged = machine.nvidia if gpu is None else (gpu,)
+    return (machine.driver is None or machine.driver_serves) and not any(map(machine.lacks_code, judged))
+
+
 def ways(machine: Machine, gpu: Gpu | None, package: str, series: str = "2") -> Iterator[Obstacle]:
     """How a package that is not there could come in: the nearest way, or the proof that there is none."""
-    usable = machine.torch is not None and machine.torch.cuda is not None and not (gpu and machine.lacks_code(gpu))
+    from attn_doctor.judgement import other_sources  # it needs this module itself
+
+    if build := other_sources.conda_build(machine, key(machine, gpu), package, series):
+        yield Obstacle("installable", f"{build.version} of conda-forge")
+        return
+    usable = torch_serves(machine, gpu)
     found = fits(machine, gpu, package, series) if usable else ()
     if found:
         yield from by_wheel(found[0])
         return
-    refusal = build_refusal(machine, gpu, package, series) if usable else None
+    if moved := after_a_move(machine, gpu, package, series):
+        yield from by_wheel(moved[1], moved[0])
+        return
+    on = (gpu.compute_capability,) if gpu and gpu.compute_capability else ()
+    refusal = source_build.refusal(machine, on, package, series) if usable else None
     if usable and refusal is None:
         yield Obstacle("installable", "no wheel fits; it can be compiled here")
-    elif moved := after_a_move(machine, gpu, package, series):
-        yield from by_wheel(moved[1], moved[0])
+    elif usable and (cuda := toolkit_choice.fetchable(machine, on, package, series)):
+        yield Obstacle("installable", f"no wheel fits; it can be compiled here, with a CUDA {cuda} toolkit put beside")
     elif usable:
         yield Obstacle("blocked", f"no wheel for {fitted_to(machine)}")
         yield Obstacle("blocked", f"a source build: {refusal}")
@@ -84,23 +144,6 @@ def by_wheel(wheel: Wheel, move: Build | None = None) -> Iterator[Obstacle]:
         yield Obstacle("installable", f"the file is of {wheel.source}; upstream has published none that fits")
 
 
-def after_a_move(machine: Machine, gpu: Gpu | None, package: str, series: str) -> tuple[Build, Wheel] | None:
-    """The nearest torch build for which a wheel of the package exists.
-
-    None beside a torch that no index carries: who has a vendor's or a nightly build does not want it swapped.
-    """
-    if machine.torch is not None and not machine.torch.released:
-        return None
-    now = key(machine, gpu)
-    published = minors(package, series)
-    for build in torch_choice.by_distance(machine, torch_choice.suitable(machine)):
-        if published is None or major_minor(build.torch) in published:
-            found = fitting(package, after_moving_to(build, now), series=series)
-            if found:
-                return build, found[0]
-    return None
-
-
 def described(wheel: Wheel, move: Build | None = None) -> str:
     """'2.8.3, community wheel', '1.0.9 with torch 2.5.1+cu124, upstream wheel'."""
     moved = f" with {torch_choice.label(move)}" if move else ""
@@ -113,59 +156,3 @@ def fitted_to(machine: Machine) -> str:
     torch = machine.torch
     named = "no torch" if torch is None else torch.version if not torch.released else major_minor(torch.version)
     return f"torch {named}, {tag}, {machine.os} {machine.arch}"
-
-
-def build_refusal(machine: Machine, gpu: Gpu | None, package: str, series: str) -> str | None:
-    """Why compiling the package here would fail; None where it can succeed."""
-    if (package, series) != ("flash-attn", "2"):
-        return "attn-doctor knows no source build of it"
-    row = attention.source_build(package, series)
-    torch = machine.torch
-    if torch is None or torch.cuda is None:
-        return "torch has no CUDA"
-    if machine.os == "windows":
-        return "on Windows it needs a Visual C++ set-up that attn-doctor does not make"
-    if numbers(public(torch.version))[:2] >= numbers(row.max_torch_excluded):
-        return f"{package} {row.version} does not compile against torch {torch.version}: {row.why_max}"
-    on = gpu.compute_capability if gpu else None
-    if on and capability(on)[0] not in row.majors:
-        return f"{package} {row.version} compiles nothing for compute capability {on}"
-    return (
-        _toolkit_refusal(machine, torch.cuda, on, row)
-        or _compiler_refusal(machine, torch.cuda)
-        or _memory_refusal(machine, row)
-    )
-
-
-def _toolkit_refusal(machine: Machine, runtime: str, on: str | None, row: attention.SourceBuild) -> str | None:
-    if machine.toolkits is None:
-        return "there is no nvcc"
-    versions = [toolkit.version for toolkit in machine.toolkits.found if toolkit.version]
-    same = [version for version in versions if major(version) == major(runtime)]
-    if not same:
-        return f"nvcc is {', '.join(versions)}, torch is CUDA {runtime}: another major"
-    newest = max(same, key=numbers)
-    least = row.min_nvcc_by_major.get(str(capability(on)[0]), row.min_nvcc) if on else row.min_nvcc
-    if numbers(newest) < numbers(least):
-        return f"nvcc {newest} is older than {least}, the first that compiles for compute capability {on}"
-    return None
-
-
-def _compiler_refusal(machine: Machine, runtime: str) -> str | None:
-    if machine.compiler is None:
-        return None if machine.unknown("compiler") else "there is no C++ compiler"
-    chosen = machine.toolkits.version if machine.toolkits else None
-    newest = cuda.max_gcc(chosen or runtime)
-    if machine.compiler.family == "gcc" and newest and major(machine.compiler.version) > newest:
-        return f"gcc {machine.compiler.version} is newer than {newest}, the newest that nvcc {chosen} accepts"
-    return None
-
-
-def _memory_refusal(machine: Machine, row: attention.SourceBuild) -> str | None:
-    if machine.memory is None:
-        return None
-    least = row.process_peak_gib + row.reserve_gib
-    have = min(machine.memory.total_bytes, machine.memory.limit_bytes or machine.memory.total_bytes)
-    if have < least * GIB:
-        return f"one compile needs {row.process_peak_gib:g} GiB, and there are {have / GIB:.1f} GiB in all"
-    return None

@@ -38,20 +38,51 @@ class Demands(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
-class SourceBuild(msgspec.Struct, frozen=True):
-    """What compiling a package takes. Memory in GiB of one compiler process at its worst file."""
+class Crowd(msgspec.Struct, frozen=True):
+    """From so many compilers at once on: what they take together is base_gib and `gib` for each beyond `base`."""
+
+    compilers: int
+    base: int
+    base_gib: float
+    gib: float
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """Source files of one kind, and the CPU seconds of each for one architecture."""
+
+    name: str
+    files: int
+    cpu_s: float
+
+
+class SourceBuild(msgspec.Struct, frozen=True, kw_only=True):
+    """What compiling a package takes. Memory in GiB, of one device compiler at its worst file where not said."""
 
     package: str
     series: str
     version: str
+    archives: tuple[str, ...]  # the releases that the row speaks of, newest first
     min_nvcc: str
     min_nvcc_by_major: dict[str, str]  # by the major of the GPU's compute capability
     first_with_code_for: dict[str, str]  # likewise: the first release that compiles for it
     majors: tuple[int, ...]  # for which the build makes code
+    archs: dict[str, str]  # likewise by major: what names it in FLASH_ATTN_CUDA_ARCHS
+    default_archs: tuple[str, ...]
+    default_threads: int
     process_peak_gib: float
     reserve_gib: float
+    reserve_share: float  # of what is free
+    crowd: tuple[Crowd, ...]
+    units: tuple[Unit, ...]
+    shared_s: float
+    tail_s: float
+    speed: tuple[float, float]
+    spread: float
+    object_mib: float
     max_torch_excluded: str
     why_max: str
+    build_needs: tuple[str, ...]
+    run_needs: tuple[str, ...]
     source: str
 
 

@@ -166,7 +166,9 @@ def _outcome(report: Report, machine: Machine, errors: Sequence[Finding]) -> Ite
     elif usable is None:
         yield ((f"{count} Nothing runs on the GPU until {mended} mended.", "bold"),)
     elif machine.device == "cpu" and machine.all_gpus:
-        yield ((f"{count} Until {mended} mended everything runs on the CPU, best with {usable}.", "bold"),)
+        yield from _hanging(
+            "", f"{count} Until {mended} mended everything runs on the CPU, best with {usable}.", "", "bold"
+        )
     else:
         yield ((f"{count} Until {mended} mended, use {usable}.", "bold"),)
     if report.recommendation.next_step:
@@ -192,5 +194,5 @@ def _recommendation(report: Report) -> Iterator[Line]:
         if "CUDA_VISIBLE_DEVICES" in reason:
             yield from _hanging("", f"{reason}.")
     if advice.next_step and advice.next_step not in shown:
-        yield f"For {advice.best}:"
+        yield f"For {advice.best}:  attn-doctor install {advice.best} --dry-run"
         yield f"  {advice.next_step}"

@@ -39,7 +39,7 @@ def test_the_limit_of_a_container_counts() -> None:
         (
             32,
             {"MAX_JOBS": "16", "FLASH_ATTN_CUDA_ARCHS": "80"},
-            "export FLASH_ATTN_CUDA_ARCHS=80 NVCC_THREADS=1 MAX_JOBS=4",
+            "export FLASH_ATTN_CUDA_ARCHS=80 NVCC_THREADS=1 MAX_JOBS=5",
         ),
     ],
 )

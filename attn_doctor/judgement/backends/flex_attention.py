@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.judgement import conditions
+from attn_doctor.judgement import conditions, torch_choice
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends.eager import torch_runs, torch_version, where
 from attn_doctor.judgement.backends.triton import compiler_chain
@@ -36,7 +36,17 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
     elif machine.device == "rocm":
         yield from compiler_chain(machine)
     elif machine.torch and machine.compiler is None and not machine.unknown("compiler"):
-        yield Obstacle("blocked", "torch.compile needs a C++ compiler, and there is none")
+        yield from without_compiler(machine)
+
+
+def without_compiler(machine: Machine) -> Iterator[Obstacle]:
+    """On the CPU torch.compile writes C++; on a GPU that lies idle it would write Triton."""
+    said = "torch.compile needs a C++ compiler on the CPU, and there is none"
+    move = torch_choice.best(machine) if machine.nvidia and machine.os == "windows" else None
+    if move:
+        yield Obstacle("installable", f"{said}; {torch_choice.label(move)} would use the GPU")
+    else:
+        yield Obstacle("blocked", said)
 
 
 def on_the_cpu(machine: Machine, row: Demands) -> Iterator[Obstacle]:

@@ -32,22 +32,22 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
             yield Obstacle("blocked", "on AMD it comes from a ROCm folder of the PyTorch index, by hand")
         return
     yield from conditions.cuda_package(machine, gpu, need, row)
-    yield from code(machine, gpu)
 
 
-def code(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
-    """Code for the GPU in the installed version."""
+def no_code(machine: Machine, gpu: Gpu) -> str | None:
+    """Where the installed version was built without code for the GPU."""
     have = BROUGHT.version(machine)
-    if have is None or gpu is None or gpu.compute_capability is None:
-        return
+    if have is None or gpu.compute_capability is None:
+        return None
     floor = xformers_floor(have)
-    if capability(gpu.compute_capability) < capability(floor.min_capability):
-        yield Obstacle("blocked", f"the wheels of {have} have code from compute capability {floor.min_capability} on")
+    if capability(gpu.compute_capability) >= capability(floor.min_capability):
+        return None
+    return f"the wheels of {have} have code from compute capability {floor.min_capability} on"
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     if gpu and gpu.vendor == "nvidia":
-        yield from BROUGHT.ways(machine, gpu, wrong=pin_mismatch(machine))
+        yield from BROUGHT.ways(machine, gpu, wrong=no_code(machine, gpu) or pin_mismatch(machine))
 
 
 def pin_mismatch(machine: Machine) -> str | None:

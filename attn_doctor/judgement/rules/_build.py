@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from attn_doctor.knowledge.versions import major, numbers
+from attn_doctor.judgement import source_build
+from attn_doctor.knowledge.versions import major
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,13 +33,8 @@ def could_build(machine: Machine) -> bool:
 
 
 def best(toolkits: Iterable[Toolkit], torch: TorchDist) -> Toolkit | None:
-    """The toolkit that a build should take: of torch's major, whole, nearest to torch's CUDA from above."""
-    runtime = torch.cuda or ""
-    fit = [
-        one for one in toolkits if one.version and one.headers and one.runtime and major(one.version) == major(runtime)
-    ]
-    # an equal minor first, then the newest
-    return max(fit, key=lambda one: (one.version == runtime, numbers(one.version or "")), default=None)
+    """The toolkit that a build should take."""
+    return source_build.best_toolkit(tuple(toolkits), torch.cuda)
 
 
 def used(toolkits: Toolkits) -> Toolkit | None:

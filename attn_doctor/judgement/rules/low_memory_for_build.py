@@ -8,18 +8,16 @@ neither looks at a container's limit. One architecture (FLASH_ATTN_CUDA_ARCHS) c
 
 from __future__ import annotations
 
+from attn_doctor.judgement import source_build
 from attn_doctor.judgement.rule import Problem, Rule
 from attn_doctor.judgement.rules import _build
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import attention
 from attn_doctor.knowledge.capability import capability
-from attn_doctor.machine.probes.memory import Memory
+from attn_doctor.knowledge.versions import digits
+from attn_doctor.machine.probes.memory import GIB, Memory
 from attn_doctor.machine.probes.packages import Package
 from attn_doctor.machine.probes.toolkits import Toolkits
-
-GIB = 1 << 30
-DEFAULT_ARCHS = "80;90;100;120"  # flash-attn 2.8.3.post2, setup.py
-DEFAULT_THREADS = 4
 
 
 def check(
@@ -30,9 +28,7 @@ def check(
     toolkits: Toolkits,
 ) -> Problem | None:
     row = attention.source_build("flash-attn", "2")
-    able = [
-        gpu for gpu in machine.nvidia if gpu.compute_capability and capability(gpu.compute_capability)[0] in row.majors
-    ]
+    able = tuple(on for on in machine.capabilities if capability(on)[0] in row.majors)
     if not toolkits.found or not able or "flash-attn" in packages or not _build.could_build(machine):
         return None
     have = min(memory.total_bytes, memory.limit_bytes or memory.total_bytes) / GIB
@@ -43,20 +39,20 @@ def check(
             "in all. Take a published wheel, or compile elsewhere."
         )
     jobs = environment.get("MAX_JOBS", "")
-    if not jobs.isdigit() or int(jobs) == 0:
+    if not digits(jobs) or int(jobs) == 0:
         return None
     threads = environment.get("NVCC_THREADS", "")
-    archs = [arch for arch in (environment.get("FLASH_ATTN_CUDA_ARCHS") or DEFAULT_ARCHS).split(";") if arch]
-    at_once = min(int(threads) if threads.isdigit() and int(threads) else DEFAULT_THREADS, len(archs))
-    if int(jobs) * at_once * row.process_peak_gib + row.reserve_gib <= have:
+    archs = [arch for arch in environment.get("FLASH_ATTN_CUDA_ARCHS", "").split(";") if arch] or row.default_archs
+    at_once = min(int(threads) if digits(threads) and int(threads) else row.default_threads, len(archs))
+    peak = source_build.peak_gib(row, int(jobs) * at_once)
+    if peak + row.reserve_gib <= have:
         return None
-    fitting = int((have - row.reserve_gib) / row.process_peak_gib)
-    arch = "80" if (low := capability(able[0].compute_capability or "8.0")[0]) == 8 else f"{low}0"  # noqa: PLR2004
+    fitting = source_build.settings(row, int(have * GIB), int(jobs), 1)
+    named = ";".join(source_build.architectures(row, able))
     return Problem(
-        f"MAX_JOBS={jobs} with {at_once} device compilers a job would take up to "
-        f"{int(jobs) * at_once * row.process_peak_gib:.0f} GiB in a flash-attn build, and {place} has {have:.1f} GiB. "
-        f"{_build.ONLY_BUILDS}",
-        fix=(f"export FLASH_ATTN_CUDA_ARCHS={arch} NVCC_THREADS=1 MAX_JOBS={min(int(jobs), fitting)}",),
+        f"MAX_JOBS={jobs} with {at_once} device compilers a job would take up to {peak:.0f} GiB in a flash-attn build, "
+        f"and {place} has {have:.1f} GiB. {_build.ONLY_BUILDS}",
+        fix=(f"export FLASH_ATTN_CUDA_ARCHS={named} NVCC_THREADS=1 MAX_JOBS={fitting.max_jobs if fitting else 1}",),
     )
 
 

@@ -25,6 +25,7 @@ class Python(msgspec.Struct, frozen=True):
     own: bool = False  # the environment attn-doctor runs in
     interpreter_gone: bool = False  # bin/python is a link that leads nowhere
     externally_managed: bool = False  # PEP 668: pip refuses to install here
+    headers: bool | None = None  # Python.h, which compiling an extension takes; None: nobody looked
 
     @property
     def tag(self) -> str:
@@ -37,6 +38,16 @@ def leads_nowhere(host: Host, path: str) -> bool:
     """Whether a path is listed in its folder and cannot be opened: a link whose end is gone."""
     folder, _, name = path.rpartition("/")
     return not host.is_file(path) and name in host.list_dir(folder)
+
+
+def has_headers(host: Host, target: Target) -> bool | None:
+    """Whether Python.h is where the interpreter's own configuration puts it; Linux only."""
+    if host.system()[0] != "linux" or target.implementation != "cpython":
+        return None
+    minor = ".".join(target.version.split(".")[:2]) + ("t" if target.free_threaded else "")
+    # `home` of a pyvenv.cfg is the folder of the interpreter, sys.base_prefix the one above it
+    bases = [target.prefix, *((target.base, target.base.rpartition("/")[0]) if target.base else ())]
+    return any(host.is_file(join(base or "/", f"include/python{minor}/Python.h")) for base in bases)
 
 
 def read(host: Host, target: Target) -> Reading[Python]:
@@ -53,6 +64,7 @@ def read(host: Host, target: Target) -> Reading[Python]:
         target.own,
         leads_nowhere(host, target.python),
         managed,
+        has_headers(host, target),
     )
     return Known(found, source=join(target.prefix, "pyvenv.cfg") if target.kind in ("venv", "uv") else target.python)
 

@@ -1,0 +1,160 @@
+"""From facts and a request to one plan, with the other ways beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec.structs import replace
+
+from attn_doctor.errors import UsageError
+from attn_doctor.judgement.backend import backends
+from attn_doctor.judgement.backend import judge as judge_backend
+from attn_doctor.judgement.check import check
+from attn_doctor.judgement.need import Need
+from attn_doctor.judgement.report import Report
+from attn_doctor.judgement.view import Machine
+from attn_doctor.knowledge.versions import public
+from attn_doctor.machine import whatif
+from attn_doctor.machine.gather import Facts
+from attn_doctor.plan import refused, steps, words
+from attn_doctor.plan.plan import METHODS, Plan
+from attn_doctor.plan.request import AUTO, Case, Request
+from attn_doctor.plan.way import Way, ways
+from attn_doctor.wheels import catalogue
+
+ASKABLE = (AUTO, *METHODS[1:])
+DEFAULT = "flash_attention_2"
+# what says that a build cannot be done, or that nothing can be installed
+IN_THE_WAY = ("AD2", "AD115", "AD311", "AD313", "AD317")
+
+
+def plan(facts: Facts, name: str | None, request: Request, need: Need) -> Plan:
+    """The best way to a backend; without a name to the one that `check` recommends."""
+    if request.method not in ASKABLE:
+        raise UsageError(f"--method {request.method}: expected {', '.join(ASKABLE[:-1])} or {ASKABLE[-1]}")
+    machine = Machine(facts)
+    report = check(facts, need)
+    chosen = name or report.recommendation.best or DEFAULT
+    case = Case(machine, report, backends()[chosen], request)
+    found = nothing_to_do(case) or best_of(case, need)
+    return replace(
+        found,
+        alternatives=tuple(described(machine, one) for one in found.alternatives),
+        **about(machine, found),
+    )
+
+
+def described(machine: Machine, one: Plan) -> Plan:
+    """The plan with what it is for."""
+    return replace(one, **about(machine, one))
+
+
+def about(machine: Machine, one: Plan) -> dict[str, Any]:
+    """What a plan says of itself, whatever its way."""
+    return {
+        "target": target(after_it(machine, one) if one.steps else machine),
+        "folder": steps.folder(machine) if one.steps else None,
+        "words": words.of(machine, one),
+        "catalogue": catalogue.as_of(),
+        "rests_on": steps.digest(machine),
+    }
+
+
+def target(machine: Machine) -> str:
+    """'torch 2.8.0+cu128 · cp312 · linux x86_64 · GPU 8.6'."""
+    said = [
+        f"torch {machine.torch.version}" if machine.torch else "no torch",
+        f"CUDA {machine.torch.cuda}" if machine.torch and machine.torch.cuda else "",
+        machine.python.tag if machine.python else "",
+        f"{machine.os} {machine.arch}",
+        f"GPU {', '.join(machine.capabilities)}" if machine.capabilities else "",
+    ]
+    return " · ".join(part for part in said if part)
+
+
+def nothing_to_do(case: Case) -> Plan | None:
+    """Where the backend is ready, and no other version is asked for."""
+    asked = case.request.asked.version
+    have = case.verdict.version
+    if case.verdict.status != "ready" or (asked is not None and public(have or "") != asked):
+        return None
+    return Plan(
+        backend=case.backend.name,
+        method="none",
+        package=case.backend.package or "torch",
+        version=have,
+        title=f"{case.backend.name} is ready",
+        why=case.verdict.reasons,
+    )
+
+
+def best_of(case: Case, need: Need) -> Plan:
+    """The first way that can be carried out, else the nearest with what is in the way."""
+    judged = [(way, one) for way, one in listed(case, need)]
+    wished = [pair for pair in judged if heads(pair[0], case.request)]
+    head = next((one for _, one in wished if one.possible), None) or next((one for _, one in wished), None)
+    if head is None:
+        head = refused.no_way(case)
+    # what can be done comes first, and staying last
+    others = sorted((one for _, one in judged if one is not head), key=lambda one: (not one.steps, not one.possible))
+    blocked = () if head.possible else blocking(case.report)
+    return replace(head, alternatives=tuple(others), blocked_by=blocked)
+
+
+def heads(way: Way, request: Request) -> bool:
+    """Whether a plan of that way may be the answer."""
+    return way.alone if request.method == AUTO else way.method == request.method
+
+
+def listed(case: Case, need: Need) -> Iterator[tuple[Way, Plan]]:
+    """Every plan of every way, each with what would still be in the way once it is done."""
+    for way in ways():
+        if case.verdict.status == "unsupported" and way.alone:
+            continue
+        for one in way.plans(case):
+            yield way, foreseen(case, one, need)
+
+
+def foreseen(case: Case, one: Plan, need: Need) -> Plan:
+    """The plan, judged by the machine as it would then be: what does not become ready is no way there."""
+    if one.method not in ("wheel", "source") or not one.possible:
+        return one
+    after = after_it(case.machine, one)
+    verdict = judge_backend(case.backend, after, need)
+    if verdict.status == "ready":
+        return one
+    return replace(one, possible=False, obstacles=(*one.obstacles, *verdict.reasons))
+
+
+def after_it(machine: Machine, one: Plan) -> Machine:
+    """The machine once the plan is carried out."""
+    return Machine(whatif.apply(machine.facts, list(assignments(one))))
+
+
+def assignments(one: Plan) -> Iterator[str]:
+    """What a plan changes, as `--what-if` says it."""
+    for change in one.changes:
+        if change.after is None or not change.after[:1].isdigit():
+            continue
+        if change.package == "torch":
+            yield f"torch={change.after}"
+        else:
+            yield f"pkg.{change.package}={built_as(one, change.package, change.after)}"
+
+
+def built_as(one: Plan, package: str, version: str) -> str:
+    """The version with the build that stands in the file's name."""
+    if one.wheel is None or package != one.package or "+" in version:
+        return version
+    stated = one.wheel.filename.split("-")[1]
+    return stated if stated.startswith(f"{version}+") else version
+
+
+def blocking(report: Report) -> tuple[str, ...]:
+    """The findings that say more of what is in the way."""
+    return tuple(
+        finding.code
+        for finding in report.findings
+        if finding.severity == "error" or finding.code.startswith(IN_THE_WAY)
+    )

@@ -1,0 +1,142 @@
+"""Steps and words about one published file."""
+
+from __future__ import annotations
+
+from attn_doctor.judgement.view import Machine
+from attn_doctor.knowledge.advisories import advisories
+from attn_doctor.knowledge.index_wheels import IndexWheel
+from attn_doctor.plan import steps
+from attn_doctor.plan.plan import Change, Step, WheelFile
+from attn_doctor.wheels.catalogue import Wheel, source_row, version_key
+from attn_doctor.wheels.resolve import is_compiled
+
+# what flash-attn imports at once; its other demand is torch, which must not be touched
+EINOPS = ("einops",)
+COMPILE_WITH_TRITON = ("sage_attention", "triton", "flex_attention")  # backends
+
+
+def wheel_file(wheel: Wheel) -> WheelFile:
+    """The file as a plan names it."""
+    return WheelFile(
+        filename=wheel.filename,
+        url=wheel.url.replace("+", "%2B") if wheel.url else None,
+        sha256=wheel.sha256,
+        source=wheel.source,
+        trust=wheel.trust,
+        evidence=wheel.evidence,
+    )
+
+
+def index_file(row: IndexWheel) -> WheelFile:
+    """The same of a file that only the package index has."""
+    return WheelFile(
+        filename=row.filename, url=None, sha256=row.sha256, source="pypi", trust="upstream", evidence="listed"
+    )
+
+
+def described(wheel: Wheel) -> str:
+    """'wheel, upstream (Dao-AILab/flash-attention)'."""
+    repository = source_row(wheel.source).repo
+    whose = repository.partition(" ")[0] if repository else wheel.source
+    return f"wheel, {wheel.trust} ({whose})"
+
+
+def needs(package: str) -> tuple[str, ...]:
+    """What goes in beside the file itself."""
+    return EINOPS if package == "flash-attn" else ()
+
+
+def bring(machine: Machine, wheel: Wheel) -> tuple[Step, ...]:
+    """The steps that install this very file and leave torch alone."""
+    if not is_compiled(wheel):
+        return with_demands(machine, f"{wheel.package}=={wheel.version}")
+    return (
+        *steps.needed(machine, needs(wheel.package), "install what it needs"),
+        *alone(machine, wheel_file(wheel), wheel.package, wheel.version),
+    )
+
+
+def with_demands(machine: Machine, requirement: str) -> tuple[Step, ...]:
+    """A package that needs others: they come along, and nothing that is installed may move for them."""
+    pinned, file = steps.pin(machine)
+    return pinned, steps.install(machine, f"install {requirement} and what it needs", "--constraint", file, requirement)
+
+
+def alone(machine: Machine, file: WheelFile, package: str, version: str) -> tuple[Step, ...]:
+    """One file and nothing else."""
+    # an installer takes another build of the same version for the same
+    again = (_again(machine, package),) if package in machine.packages else ()
+    title = f"install {package} {version}"
+    digest = f"#sha256={file.sha256}" if file.sha256 else ""
+    if steps.uses_uv(machine):
+        wanted = f"{package} @ {file.url}{digest}" if file.url else f"{package}=={version}"
+        return (steps.install(machine, title, *again, "--no-deps", wanted),)
+    saved = steps.path(machine, file.filename)
+    taken = f"{file.url}{digest}" if file.url else f"{package}=={version}"
+    only = () if file.url else ("--only-binary", ":all:")
+    checked = "download the wheel and check its sha256" if file.sha256 else "download the wheel"
+    fetch = Step(
+        id="fetch",
+        title=checked,
+        kind="fetch",
+        command=(*steps.installer(machine, "download"), "--no-deps", *only, "--dest", steps.folder(machine), taken),
+    )
+    check = () if file.url or not file.sha256 else (_check(machine, saved, file.sha256),)
+    return (fetch, *check, steps.install(machine, title, *again, "--no-deps", "--no-index", saved))
+
+
+def _check(machine: Machine, saved: str, sha256: str) -> Step:
+    command = (steps.python(machine), "-c", steps.DIGEST_CHECK, saved, sha256)
+    return Step(id="check", title="check its sha256", kind="check", command=command)
+
+
+def _again(machine: Machine, package: str) -> str:
+    return f"--reinstall-package={package}" if steps.uses_uv(machine) else "--force-reinstall"
+
+
+def changes(machine: Machine, *wanted: tuple[str, str], beside: tuple[str, ...] = ()) -> tuple[Change, ...]:
+    """Before and after of the packages that a plan names; `beside`: those that come only where they are lacking."""
+    found = [Change(name, _version(machine, name), version) for name, version in wanted]
+    found += [Change(name, None, "newest") for name in beside if name not in machine.packages]
+    return tuple(found)
+
+
+def triton_beside(machine: Machine, backend: str, torch_version: str | None = None) -> tuple[Step, ...]:
+    """The Triton that a backend compiles with, where it is lacking."""
+    return steps.triton(machine, torch_version) if backend in COMPILE_WITH_TRITON else ()
+
+
+def triton_change(machine: Machine, backend: str, torch_version: str | None = None) -> tuple[Change, ...]:
+    """The same as a change."""
+    wanted = steps.lacking_triton(machine, torch_version) if backend in COMPILE_WITH_TRITON else None
+    return changes(machine, wanted) if wanted else ()
+
+
+def _version(machine: Machine, name: str) -> str | None:
+    if name == "torch":
+        return machine.torch.version if machine.torch else None
+    return machine.packages[name].version if name in machine.packages else None
+
+
+def cautions(wheel: Wheel) -> tuple[str, ...]:
+    """What a user should know of a file before taking it."""
+    found: list[str] = []
+    if wheel.trust == "community":
+        row = source_row(wheel.source)
+        found.append(f"upstream has published no file that fits; this one is of {wheel.source} ({row.trust})")
+    if wheel.confidence == "low":
+        found.append("the file may not exist: its name follows from a build whose files were never seen")
+    elif wheel.evidence != "listed":
+        found.append("the name follows from the tagged build matrix; the file itself was not seen in a listing")
+    if wheel.sha256 is None:
+        found.append("no digest of the file was published: what is downloaded cannot be checked against one")
+    if wheel.gpu_code is None and wheel.gpu_limit:
+        found.append(f"which GPU code is inside was not published; at most {' '.join(wheel.gpu_limit)}")
+    found += advised(wheel.package, wheel.version)
+    return tuple(found)
+
+
+def advised(package: str, version: str) -> list[str]:
+    """What is known against that release."""
+    key = version_key(version)
+    return [row.text for row in advisories(package) if version_key(row.since) <= key < version_key(row.before)]

@@ -1,0 +1,61 @@
+"""Why nothing can be done: what the machine lacks, what the request leaves out, and the nearest files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attn_doctor.judgement import source_build, wheel_search
+from attn_doctor.knowledge import attention
+from attn_doctor.plan.plan import Plan
+from attn_doctor.plan.request import AUTO, Case
+from attn_doctor.wheels.search import nearest
+
+NEAREST = 2
+
+
+def no_way(case: Case) -> Plan:
+    """A plan of nothing, with what is in the way."""
+    return Plan(
+        backend=case.backend.name,
+        method="none",
+        package=case.backend.package or "torch",
+        title="no way",
+        possible=False,
+        obstacles=tuple(dict.fromkeys(_reasons(case))),
+    )
+
+
+def _reasons(case: Case) -> Iterator[str]:
+    status = case.verdict.status
+    if status in ("blocked", "unsupported"):
+        yield from case.verdict.reasons
+    if status == "unsupported":
+        return
+    asked = case.request.asked
+    package = case.wanted.package
+    if package and asked.version is not None and asked.version not in _archives(case):
+        said = wheel_search.unknown_version(package, case.backend.series, asked.version)
+        yield from [said.rstrip(".")] if said else []
+    if case.request.method != AUTO:
+        yield f"no plan by --method {case.request.method} for {case.backend.name} here"
+    if case.request.method == "source":
+        yield from _no_build(case)
+    elif case.filters is not None and case.request.method in (AUTO, "wheel"):
+        for miss in nearest(case.filters, NEAREST):
+            differs = "; ".join(one.text for one in miss.differs)
+            yield f"the nearest file differs: {miss.wheel.filename}: {differs}"
+
+
+def _no_build(case: Case) -> Iterator[str]:
+    package, series = case.backend.package, case.backend.series
+    if package is not None:
+        refusal = source_build.refusal(case.machine, case.machine.capabilities, package, series)
+        yield refusal or "the torch here cannot use this machine's GPU"
+
+
+def _archives(case: Case) -> tuple[str, ...]:
+    """Releases that can be compiled."""
+    package, series = case.backend.package, case.backend.series
+    if package is None or (package, series) not in source_build.COMPILED:
+        return ()
+    return attention.source_build(package, series).archives

@@ -1,0 +1,1 @@
+"""The ways to a CUDA toolkit for one build, one per file."""

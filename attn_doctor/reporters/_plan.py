@@ -1,0 +1,190 @@
+"""A plan as text: what it brings, how, what it costs, what it changes, each command as it will be run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from attn_doctor.plan.plan import Change, Plan, Step
+
+WIDTH = 80
+LABEL = 11
+NEWEST = "newest"
+UNDOING = {"keep": "put it back, about a second"}
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+def document(one: Plan) -> str:
+    """Indented JSON, ending in a newline; validates against schemas/plan.json."""
+    return msgspec.json.format(msgspec.json.encode(one), indent=2).decode() + "\n"
+
+
+def text(one: Plan, *, verbose: bool, call: str, stale: bool = False) -> str:
+    """One screen. `call` is the command that was given, for the line that says what to do next.
+
+    `stale`: the catalogue that it was made from is old.
+    """
+    lines = "\n".join(_lines(one, verbose, call, stale)).splitlines()
+    harmless = ("".join(char if char.isprintable() else "?" for char in line) for line in lines)
+    return "".join(f"{line.rstrip()}\n" for line in harmless)
+
+
+def _lines(one: Plan, verbose: bool, call: str, stale: bool) -> Iterator[str]:
+    named = f"{one.package} {one.version}" if one.steps and one.version else one.backend
+    yield from _hanging("", f"{named} for {one.target}")
+    yield ""
+    if one.possible and not one.steps:
+        yield from _row("nothing", f"to do: {one.title}" + (f", {one.why[0]}" if one.why else ""))
+    else:
+        yield from _head(one)
+    if one.steps:
+        yield ""
+        yield from _steps(one.steps)
+    if one.warnings:
+        yield ""
+    yield from _rows("notes", one.warnings)
+    yield from _others(one, verbose)
+    if verbose:
+        yield from _words(one)
+    if stale:
+        yield ""
+        said = f"The catalogue is of {one.catalogue}: newer files are likely. Bring it up to date:"
+        yield from _hanging("", f"{said} attn-doctor wheels refresh")
+    yield ""
+    yield from _end(one, call)
+
+
+def _head(one: Plan) -> Iterator[str]:
+    yield from _rows("in the way", one.obstacles)
+    if one.blocked_by:
+        yield from _row("more", "  ".join(f"attn-doctor rule {code}" for code in one.blocked_by[:3]))
+    if not one.steps:
+        return
+    yield from _row("way", ", ".join((one.title, *_cost(one))))
+    yield from _rows("why", one.why)
+    if one.wheel:
+        yield from _row("file", one.wheel.filename)
+        if one.wheel.url:
+            yield from _row("from", one.wheel.url)
+        yield from _row("sha256", one.wheel.sha256 or "none was published")
+    if one.build:
+        yield from _row("build", _numbers(one))
+    if one.changes:
+        yield from _row("changes", "   ".join(map(_change, one.changes)) + _stays(one))
+
+
+def _cost(one: Plan) -> Iterator[str]:
+    if one.cost.download_bytes:
+        yield f"{_size(one.cost.download_bytes)} to download"
+    if one.cost.minutes:
+        low, high = one.cost.minutes
+        yield f"{low} to {high} min"
+    if one.build:
+        yield f"{one.build.peak_memory_gib:g} GiB of memory"
+
+
+def _size(count: int) -> str:
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{max(1, round(count / MIB))} MiB"
+
+
+def _numbers(one: Plan) -> str:
+    build = one.build
+    if build is None:
+        return ""
+    archs = ", ".join(f"sm_{arch}" for arch in build.cuda_archs)
+    return f"MAX_JOBS={build.max_jobs} NVCC_THREADS={build.nvcc_threads} for {archs}, with {build.toolkit}"
+
+
+def _change(change: Change) -> str:
+    if change.before is None:
+        return f"+ {change.package} {change.after}" if change.after != NEWEST else f"+ {change.package}"
+    if change.after is None:
+        return f"- {change.package} {change.before}"
+    if change.before == change.after:
+        return f"{change.package} {change.after} anew"
+    return f"{change.package} {change.before} -> {change.after}"
+
+
+def _stays(one: Plan) -> str:
+    moved = any(change.package == "torch" for change in one.changes)
+    return "" if moved else "   torch stays as it is"
+
+
+def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
+    for number, step in enumerate(steps, 1):
+        undo = f"  (undo: {UNDOING.get(step.kind, 'take it away')})" if step.undo else ""
+        root = "  (needs root)" if step.needs_root else ""
+        yield from _hanging(f"{number:<3}", f"{step.title}{undo}{root}")
+        yield f"     {command(step)}"
+
+
+def command(step: Step) -> str:
+    """As one would type it: variables in front, the file behind that takes what is printed."""
+    env = [f"{name}={shlex.quote(value)}" + (':"$PATH"' if name == "PATH" else "") for name, value in step.env.items()]
+    output = ["> " + shlex.quote(step.output)] if step.output else []
+    return " ".join([*env, shlex.join(step.command), *output])
+
+
+def _others(one: Plan, verbose: bool) -> Iterator[str]:
+    """What can be done besides; what cannot is left to `-v` unless nothing can."""
+    shown = [other for other in one.alternatives if other.possible or verbose or not one.possible]
+    if shown:
+        yield ""
+    for number, other in enumerate(shown):
+        yield from _row("" if number else "other ways", _other(one, other))
+    if left := len(one.alternatives) - len(shown):
+        yield from _row("", f"{left} that cannot be done here: -v shows them")
+
+
+def _other(one: Plan, other: Plan) -> str:
+    version = f"{other.version}, " if other.steps and other.version and other.version != one.version else ""
+    said = ", ".join((version + other.title, *_cost(other)))
+    if other.build:
+        said += f", MAX_JOBS={other.build.max_jobs} NVCC_THREADS={other.build.nvcc_threads}"
+    if not other.possible:
+        said += f"; in the way: {other.obstacles[0]}" if other.obstacles else "; not here"
+    elif not other.steps:
+        said += ": nothing to do"
+    return said
+
+
+def _words(one: Plan) -> Iterator[str]:
+    for words in one.words:
+        yield ""
+        yield f"in {words.where}, for {words.tool}:"
+        yield from (f"  {line}" for line in words.lines)
+
+
+def _end(one: Plan, call: str) -> Iterator[str]:
+    if not one.possible:
+        yield from _hanging("", "Nothing was changed, and nothing can be done here as things are.")
+        return
+    if not one.steps:
+        yield "Nothing was changed."
+        return
+    if one.words:
+        yield from _hanging("", "For pip, uv, poetry, pixi and conda projects: add -v.")
+    yield "Nothing was changed. To do it, run the script that this prints:"
+    yield f"  {call} --format sh"
+
+
+def _rows(label: str, said: Sequence[str]) -> Iterator[str]:
+    """One label for several paragraphs."""
+    for number, one in enumerate(said):
+        yield from _row("" if number else label, one)
+
+
+def _row(label: str, rest: str) -> Iterator[str]:
+    yield from _hanging(f"{label:<{LABEL}}", rest)
+
+
+def _hanging(label: str, rest: str) -> Iterator[str]:
+    folded = wrap(rest, WIDTH - len(label), break_long_words=False, break_on_hyphens=False) or [""]
+    yield label + folded[0]
+    yield from (" " * len(label) + line for line in folded[1:])
