@@ -345,7 +345,7 @@ def jobs_block() -> str:
 
 
 def jobs_row(row: SourceBuild, memory: int, cores: int) -> tuple[str, ...]:
-    jobs = builds.upstream_jobs(memory << 30, cores)
+    jobs = builds.upstream_jobs(row, memory << 30, cores)
     peak = builds.peak_gib(row, jobs * row.default_threads)
     fate = "out of memory" if peak > memory else "fits"
     ours = builds.settings(row, memory << 30, cores, 1)

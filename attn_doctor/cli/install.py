@@ -11,6 +11,7 @@ from attn_doctor.cli import options
 from attn_doctor.errors import NotCarriedOut, UsageError
 
 FORMATS = ("text", "json", "sh")
+ANY = "community"  # of --trust: upstream's files and the community's
 Name = Annotated[
     str | None, typer.Argument(metavar="[BACKEND]", help="flash_attention_2, fa3, xformers ...  [default: the best]")
 ]
@@ -27,9 +28,7 @@ def install(
     source: Annotated[
         list[str], typer.Option("--source", metavar="NAME", help="Only wheels of this source; repeatable.")
     ] = [],  # noqa: B006 - typer makes a new list for every call
-    trust: Annotated[
-        str, typer.Option("--trust", metavar="LEVEL", help="upstream, or community builds too.")
-    ] = "community",
+    trust: Annotated[str, typer.Option("--trust", metavar="LEVEL", help="upstream, or community builds too.")] = ANY,
     no_pre: Annotated[bool, typer.Option("--no-pre", help="No pre-releases.")] = False,
     max_jobs: Annotated[
         int | None, typer.Option("--max-jobs", metavar="N", help="At most so many compile jobs.")
@@ -61,8 +60,12 @@ def install(
     del offline, yes  # a plan is made without network
     if max_jobs is not None and max_jobs < 1:
         raise UsageError(f"--max-jobs {max_jobs}: expected 1 or more")
-    if plan is not None and (name or version or source or method != "auto" or max_jobs):
+    if plan is not None and (
+        name or version or source or method != "auto" or max_jobs or need or no_pre or trust != ANY
+    ):
         raise UsageError("--plan says what to do: it cannot go with a backend or with options of a new plan")
+    if plan == facts == "-":
+        raise UsageError("--plan and --facts cannot both read standard input")
     backend = names.backend(name) if name else None
     asked = wheel_query.Asked(version=version, sources=tuple(source), trust=trust, pre=not no_pre)
     request = Request(method=method, asked=asked, max_jobs=max_jobs, needs=tuple(need))
@@ -74,7 +77,7 @@ def install(
             "--method": method if method != "auto" else None,
             "--version": version,
             "--source": source,
-            "--trust": trust if trust != "community" else None,
+            "--trust": trust if trust != ANY else None,
             "--no-pre": no_pre,
             "--max-jobs": max_jobs,
             "--plan": plan,
@@ -90,7 +93,11 @@ def install(
     if options.say_fault() and not wanted:
         one = choose.plan(found, backend, request, parsed)  # the catalogue changed on the way
     if form == "sh":
-        text = _script.script(saved.for_sh(one, found))
+        if one.os == "windows":
+            raise UsageError(
+                "--format sh: there is no POSIX shell on Windows", "Take the commands of the text instead."
+            )
+        text = _script.script(one)
     elif form == "json":
         text = _plan.document(one)
     else:

@@ -24,7 +24,7 @@ def installer(machine: Machine) -> str:
     python = machine.python
     if python is None or not python.executable:
         return "pip install"
-    if "pip" not in machine.tools:
+    if "pip" not in machine.tools and "uv" in machine.tools:
         return f"uv pip install --python {shlex.quote(python.executable)}"
     return f"{shlex.quote(python.executable)} -m pip install"
 

@@ -48,7 +48,7 @@ def settings(row: SourceBuild, free_bytes: int, cores: int, archs: int, at_most:
     files = sum(unit.files for unit in row.units)
     best: tuple[int, int] | None = None
     for threads in range(1, max(1, min(archs, row.default_threads)) + 1):
-        most = min(cores // threads, files, at_most or files)
+        most = min(max(1, cores) // threads, files, at_most or files)
         jobs = next((jobs for jobs in range(most, 0, -1) if peak_gib(row, jobs * threads) <= usable_gib), 0)
         # the same number of compilers in more jobs costs the same, and its steps are finer
         if jobs and (best is None or jobs * threads > best[0] * best[1]):
@@ -77,9 +77,9 @@ def minutes(row: SourceBuild, jobs: int, threads: int, archs: int) -> tuple[int,
     return max(1, int(alone * (1 - row.spread) / fast)), max(1, -int(-alone * (1 + row.spread) // slow))
 
 
-def upstream_jobs(free_bytes: int, cores: int, gib_per_job: float = 9.0) -> int:
-    """What flash-attn's own setup.py takes where MAX_JOBS is unset (2.5.4 to 2.8.3.post2)."""
-    return max(1, min(cores // 2, int(free_bytes / GIB / gib_per_job)))
+def upstream_jobs(row: SourceBuild, free_bytes: int, cores: int) -> int:
+    """What the package's own setup.py takes where MAX_JOBS is unset."""
+    return max(1, min(cores // 2, int(free_bytes / GIB / row.upstream_gib_per_job)))
 
 
 def refusal(machine: Machine, capabilities: Sequence[str], package: str, series: str) -> str | None:
@@ -152,6 +152,8 @@ def least_nvcc(row: SourceBuild, capabilities: Sequence[str]) -> str:
 
 def _toolkit_refusal(machine: Machine, row: SourceBuild, capabilities: Sequence[str]) -> str | None:
     runtime = machine.torch.cuda if machine.torch else None
+    if why := machine.unknown("toolkits"):
+        return f"the CUDA toolkits could not be read: {why}"
     if machine.toolkits is None or runtime is None:
         return "there is no nvcc"
     of_major = [one for one in machine.toolkits.found if one.version and major(one.version) == major(runtime)]

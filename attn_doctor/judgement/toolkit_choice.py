@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
 
 ARCHES = ("x86_64", "aarch64")
-CONDA = ("conda", "mamba", "pixi")
+CONDA = ("mamba", "conda", "micromamba", "pixi")
 
 
 def fetchable(machine: Machine, capabilities: Sequence[str], package: str, series: str) -> str | None:

@@ -69,6 +69,7 @@ class SourceBuild(msgspec.Struct, frozen=True, kw_only=True):
     archs: dict[str, str]  # likewise by major: what names it in FLASH_ATTN_CUDA_ARCHS
     default_archs: tuple[str, ...]
     default_threads: int
+    upstream_gib_per_job: float  # min(cores / 2, free GiB / this) is what setup.py takes for MAX_JOBS
     process_peak_gib: float
     reserve_gib: float
     reserve_share: float  # of what is free

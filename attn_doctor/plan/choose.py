@@ -8,11 +8,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from attn_doctor.errors import UsageError
+from attn_doctor.judgement import target as closing
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.backend import judge as judge_backend
 from attn_doctor.judgement.check import check
 from attn_doctor.judgement.need import Need
-from attn_doctor.judgement.report import Report
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.versions import public
 from attn_doctor.machine import whatif
@@ -52,8 +52,13 @@ def described(machine: Machine, one: Plan) -> Plan:
 
 def about(machine: Machine, one: Plan) -> dict[str, Any]:
     """What a plan says of itself, whatever its way."""
+    installs = bool(one.steps) and one.method != "docker" and bool(steps.of_target(machine))
+    unkept = installs and steps.kept(machine) is None
+    warned = ("this Python holds more than packages: nothing of it is kept aside",) if unkept else ()
     return {
+        "warnings": (*one.warnings, *warned),
         "target": target(after_it(machine, one) if one.steps else machine),
+        "os": machine.os,
         "folder": steps.folder(machine) if one.steps else None,
         "words": words.of(machine, one),
         "catalogue": catalogue.as_of(),
@@ -91,15 +96,12 @@ def nothing_to_do(case: Case) -> Plan | None:
 
 def best_of(case: Case, need: Need) -> Plan:
     """The first way that can be carried out, else the nearest with what is in the way."""
-    judged = [(way, one) for way, one in listed(case, need)]
-    wished = [pair for pair in judged if heads(pair[0], case.request)]
-    head = next((one for _, one in wished if one.possible), None) or next((one for _, one in wished), None)
-    if head is None:
-        head = refused.no_way(case)
+    judged = list(listed(case, need))
+    wished = [one for way, one in judged if heads(way, case.request)]
+    head = next((one for one in wished if one.possible), None) or next(iter(wished), None) or refused.no_way(case)
     # what can be done comes first, and staying last
     others = sorted((one for _, one in judged if one is not head), key=lambda one: (not one.steps, not one.possible))
-    blocked = () if head.possible else blocking(case.report)
-    return replace(head, alternatives=tuple(others), blocked_by=blocked)
+    return replace(head, alternatives=tuple(others), blocked_by=() if head.possible else blocking(case))
 
 
 def heads(way: Way, request: Request) -> bool:
@@ -110,7 +112,7 @@ def heads(way: Way, request: Request) -> bool:
 def listed(case: Case, need: Need) -> Iterator[tuple[Way, Plan]]:
     """Every plan of every way, each with what would still be in the way once it is done."""
     for way in ways():
-        if case.verdict.status == "unsupported" and way.alone:
+        if case.verdict.status == "unsupported" and way.method != "none":
             continue
         for one in way.plans(case):
             yield way, foreseen(case, one, need)
@@ -118,10 +120,13 @@ def listed(case: Case, need: Need) -> Iterator[tuple[Way, Plan]]:
 
 def foreseen(case: Case, one: Plan, need: Need) -> Plan:
     """The plan, judged by the machine as it would then be: what does not become ready is no way there."""
-    if one.method not in ("wheel", "source") or not one.possible:
+    if one.method in ("none", "docker") or not one.possible:
         return one
-    after = after_it(case.machine, one)
-    verdict = judge_backend(case.backend, after, need)
+    if held := tuple(refused.held(case)):
+        return replace(one, possible=False, obstacles=(*one.obstacles, *held))
+    if one.method == "hub":
+        return one
+    verdict = judge_backend(case.backend, after_it(case.machine, one), need)
     if verdict.status == "ready":
         return one
     return replace(one, possible=False, obstacles=(*one.obstacles, *verdict.reasons))
@@ -151,10 +156,14 @@ def built_as(one: Plan, package: str, version: str) -> str:
     return stated if stated.startswith(f"{version}+") else version
 
 
-def blocking(report: Report) -> tuple[str, ...]:
+def blocking(case: Case) -> tuple[str, ...]:
     """The findings that say more of what is in the way."""
-    return tuple(
+    codes = [
         finding.code
-        for finding in report.findings
+        for finding in case.report.findings
         if finding.severity == "error" or finding.code.startswith(IN_THE_WAY)
-    )
+    ]
+    closed = closing.closed(case.machine)
+    if closed and closed.code and closed.code not in codes:
+        codes.append(closed.code)
+    return tuple(codes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.advisories import advisories
 from attn_doctor.knowledge.index_wheels import IndexWheel
@@ -48,45 +50,70 @@ def needs(package: str) -> tuple[str, ...]:
 
 def bring(machine: Machine, wheel: Wheel) -> tuple[Step, ...]:
     """The steps that install this very file and leave torch alone."""
+    file = wheel_file(wheel)
     if not is_compiled(wheel):
-        return with_demands(machine, f"{wheel.package}=={wheel.version}")
+        # the file first, by its digest; then what it needs, and nothing that is installed may move for that
+        own = alone(machine, file, wheel.package, wheel.version)
+        return (*own, *with_demands(machine, wheel.package, f"=={wheel.version}"))
     return (
         *steps.needed(machine, needs(wheel.package), "install what it needs"),
-        *alone(machine, wheel_file(wheel), wheel.package, wheel.version),
+        *alone(machine, file, wheel.package, wheel.version),
     )
 
 
-def with_demands(machine: Machine, requirement: str) -> tuple[Step, ...]:
-    """A package that needs others: they come along, and nothing that is installed may move for them."""
-    pinned, file = steps.pin(machine)
-    return pinned, steps.install(machine, f"install {requirement} and what it needs", "--constraint", file, requirement)
+def with_demands(machine: Machine, package: str, specifier: str = "") -> tuple[Step, ...]:
+    """A package and what it needs, under a constraint that holds everything else."""
+    pinned, file = steps.pin(machine, package)
+    title = f"install what {package} needs, and move nothing for it"
+    return pinned, steps.install(machine, title, "--constraint", file, package + specifier, step="demands")
 
 
 def alone(machine: Machine, file: WheelFile, package: str, version: str) -> tuple[Step, ...]:
-    """One file and nothing else."""
+    """One file and nothing else, checked against its digest where one is known."""
     # an installer takes another build of the same version for the same
     again = (_again(machine, package),) if package in machine.packages else ()
     title = f"install {package} {version}"
     digest = f"#sha256={file.sha256}" if file.sha256 else ""
     if steps.uses_uv(machine):
-        wanted = f"{package} @ {file.url}{digest}" if file.url else f"{package}=={version}"
-        return (steps.install(machine, title, *again, "--no-deps", wanted),)
-    saved = steps.path(machine, file.filename)
+        return _by_uv(machine, file, package, version, again)
+    # of two files with one name the first to be saved would be taken for both: each has a folder of its own
+    own = sha256(f"{file.url} {file.sha256} {file.filename}".encode()).hexdigest()[:12]
+    saved = steps.path(machine, own, file.filename)
     taken = f"{file.url}{digest}" if file.url else f"{package}=={version}"
     only = () if file.url else ("--only-binary", ":all:")
-    checked = "download the wheel and check its sha256" if file.sha256 else "download the wheel"
     fetch = Step(
         id="fetch",
-        title=checked,
+        title="download the wheel and check its sha256" if file.url and file.sha256 else "download the wheel",
         kind="fetch",
-        command=(*steps.installer(machine, "download"), "--no-deps", *only, "--dest", steps.folder(machine), taken),
+        command=(*steps.installer(machine, "download"), "--no-deps", *only, "--dest", steps.path(machine, own), taken),
     )
     check = () if file.url or not file.sha256 else (_check(machine, saved, file.sha256),)
     return (fetch, *check, steps.install(machine, title, *again, "--no-deps", "--no-index", saved))
 
 
+def _by_uv(machine: Machine, file: WheelFile, package: str, version: str, again: tuple[str, ...]) -> tuple[Step, ...]:
+    """By uv, which downloads and installs at once; of an index's file it checks the digest that a list demands."""
+    options = (*again, "--no-deps", "--only-binary", package)
+    title = f"install {package} {version}"
+    if file.url:
+        digest = f"#sha256={file.sha256}" if file.sha256 else ""
+        return (steps.install(machine, title, *options, f"{package} @ {file.url}{digest}"),)
+    if not file.sha256:
+        return (steps.install(machine, title, *options, f"{package}=={version}"),)
+    listed = steps.path(machine, f"{package}.txt")
+    demand = f"{package}=={version} --hash=sha256:{file.sha256}"
+    write = Step(
+        id="digest",
+        title="write down the sha256 that it must have",
+        kind="write",
+        command=(steps.python(machine), "-c", "import sys; print(sys.argv[1])", demand),
+        output=listed,
+    )
+    return write, steps.install(machine, title, *options, "--require-hashes", "--requirement", listed)
+
+
 def _check(machine: Machine, saved: str, sha256: str) -> Step:
-    command = (steps.python(machine), "-c", steps.DIGEST_CHECK, saved, sha256)
+    command = (steps.python(machine), "-c", steps.program(machine, steps.DIGEST_CHECK), saved, sha256)
     return Step(id="check", title="check its sha256", kind="check", command=command)
 
 

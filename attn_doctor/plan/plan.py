@@ -109,6 +109,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     words: tuple[Words, ...] = ()
     target: str = ""
     """What it is for, in words: torch, Python, system, GPUs."""
+    os: str = "linux"
+    """Of the machine: how its shell takes a command."""
     folder: str | None = None
     """Where it puts what it fetches and writes; made where it is not there."""
     catalogue: str | None = None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attn_doctor.judgement import source_build, wheel_search
+from attn_doctor.judgement import source_build, target, wheel_choice, wheel_search
 from attn_doctor.knowledge import attention
 from attn_doctor.plan.plan import Plan
 from attn_doctor.plan.request import AUTO, Case
 from attn_doctor.wheels.search import nearest
 
 NEAREST = 2
+UNREAD = ("python", "torch", "packages", "gpus", "driver")  # without these a plan would be a guess
 
 
 def no_way(case: Case) -> Plan:
@@ -47,10 +48,27 @@ def _reasons(case: Case) -> Iterator[str]:
 
 
 def _no_build(case: Case) -> Iterator[str]:
-    package, series = case.backend.package, case.backend.series
-    if package is not None:
-        refusal = source_build.refusal(case.machine, case.machine.capabilities, package, series)
-        yield refusal or "the torch here cannot use this machine's GPU"
+    package, series, machine = case.backend.package, case.backend.series, case.machine
+    if package is None:
+        return
+    if refusal := source_build.refusal(machine, machine.capabilities, package, series):
+        yield refusal
+    elif machine.memory is None:
+        yield f"how much memory is free could not be read: {machine.unknown('memory') or 'nothing was found'}"
+    elif case.request.asked.version not in (None, *_archives(case)):
+        yield f"attn-doctor knows no source archive of {package} {case.request.asked.version}"
+    elif not wheel_choice.torch_serves(machine, None):
+        yield "the torch that is installed cannot use this machine's GPU"
+
+
+def held(case: Case) -> Iterator[str]:
+    """Why nothing is installed here, whatever the way: the target is closed, or what is there is not known."""
+    machine = case.machine
+    if closed := target.closed(machine):
+        yield closed.reason
+    for name in UNREAD:
+        if why := machine.unknown(name):
+            yield f"{name} could not be read ({why}): nothing is installed on a guess"
 
 
 def _archives(case: Case) -> tuple[str, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
-from attn_doctor.errors import BadInput, UsageError
+from attn_doctor.errors import BadInput
 from attn_doctor.judgement.view import Machine
 from attn_doctor.machine.gather import Facts
 from attn_doctor.plan import steps
 from attn_doctor.plan.plan import SCHEMA, Plan
 
+VARIABLE = r"(?a)[A-Za-z_]\w*"
 HINT = "Make one with: attn-doctor install --dry-run --format json --output plan.json"
 
 
@@ -23,9 +26,13 @@ def decode(data: bytes, name: str) -> Plan:
         stated = msgspec.json.decode(schema, type=str)
         if stated != SCHEMA:
             raise BadInput(f"{name}: the schema is {stated!r}; this attn-doctor reads {SCHEMA!r}", HINT)
-        return msgspec.json.decode(data, type=Plan)
+        found = msgspec.json.decode(data, type=Plan)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{name}: this is no plan: {error}", HINT) from None
+    odd = next((key for step in found.steps for key in step.env if not re.fullmatch(VARIABLE, key)), None)
+    if odd is not None:
+        raise BadInput(f"{name}: {odd!r} is no name of a variable", HINT)
+    return found
 
 
 def still_true(one: Plan, facts: Facts) -> Plan:
@@ -35,11 +42,4 @@ def still_true(one: Plan, facts: Facts) -> Plan:
             "the plan was made for another machine, or this one has changed since: it is not carried out",
             "Make it anew: attn-doctor install --dry-run",
         )
-    return one
-
-
-def for_sh(one: Plan, facts: Facts) -> Plan:
-    """The plan, where a POSIX shell can carry it out. Raises UsageError."""
-    if Machine(facts).os == "windows":
-        raise UsageError("--format sh: there is no POSIX shell on Windows", "Take the commands of the text instead.")
     return one

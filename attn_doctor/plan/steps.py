@@ -8,11 +8,12 @@ from hashlib import sha256
 
 import msgspec
 
-from attn_doctor.judgement import commands
+from attn_doctor.judgement import commands, torch_choice
 from attn_doctor.judgement.backends.triton import version as triton_version
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import torch_builds
 from attn_doctor.knowledge.torch_builds import Build
+from attn_doctor.machine.facts import Known
 from attn_doctor.plan.plan import Step
 
 # readings that decide what a plan does; memory and disk are looked at again when it is carried out
@@ -21,16 +22,27 @@ DECIDING = (
     *("python", "system", "toolkits", "tools", "torch"),
 )
 # what is handed to the target's interpreter; in double quotes only, for a shell takes it in single ones
-LINKED_COPY = "import os, shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2], symlinks=True, copy_function=os.link)"
-# every distribution once, but for pip and those whose names begin as one of the arguments
-PINS = (
-    "import importlib.metadata as m, sys; "
-    'every = [(str(d.metadata["Name"]).lower().replace("_", "-"), d.version) for d in m.distributions()]; '
-    'out = (*sys.argv[1:], "pip"); kept = {n: v for n, v in reversed(every) if v and not n.startswith(out)}; '
-    'print(*(n + "==" + v for n, v in sorted(kept.items())), sep="\\n")'
-)
+KEEP = """\
+import os, shutil, sys
+here, there = sys.argv[1:]
+if os.path.lexists(there):
+    sys.exit(there + " is there already, the copy of an earlier run: remove it, or put it back, first")
+shutil.copytree(here, there + ".part", symlinks=True, copy_function=os.link)
+os.rename(there + ".part", there)"""
+# every distribution once, but for pip and those that are named; a name that ends in -* stands for all that begin so
+PINS = r"""import importlib.metadata as metadata, re, sys
+def tidy(name):
+    return re.sub("[-_.]+", "-", str(name)).lower()
+found = {tidy(one.metadata["Name"]): one for one in reversed([*metadata.distributions()]) if one.version}
+out = {"pip", "none", *sys.argv[1:]}
+if "torch" in out and "torch" in found:  # what torch demands may have to move with it
+    out |= {tidy(re.match("[A-Za-z0-9._-]+", one)[0]) for one in found["torch"].requires or ()}
+plain = r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.?(post|dev)\d+)*(\+[\w.-]+)?"
+for name, one in sorted(found.items()):
+    if not out & {name, name.split("-")[0] + "-*"} and re.fullmatch(plain, one.version):
+        print(name + "==" + one.version)"""
 # torch, what is built against one torch, and the CUDA libraries that each release demands
-TORCH_FAMILY = ("torch", "triton", "pytorch-triton", "nvidia-", "cuda-", "flash-attn", "xformers", "sage", "spas-sage")
+TORCH_FAMILY = ("torch", *sorted(torch_choice.MOVE_ALONG), "cuda-*", "nvidia-*")
 DIGEST_CHECK = (
     'import hashlib, sys; found = hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest(); '
     'sys.exit(None if found == sys.argv[2] else sys.argv[1] + ": sha256 is " + found + ", not " + sys.argv[2])'
@@ -46,6 +58,11 @@ def digest(machine: Machine) -> str:
 def python(machine: Machine) -> str:
     """The target's interpreter; `python` on a machine that is imagined."""
     return machine.python.executable if machine.python and machine.python.executable else "python"
+
+
+def program(machine: Machine, text: str) -> str:
+    """A program for the target's interpreter: double quotes get lost in PowerShell, single ones end a POSIX word."""
+    return text.replace('"', "'") if machine.os == "windows" else text
 
 
 def of_target(machine: Machine) -> tuple[str, ...]:
@@ -66,9 +83,17 @@ def installer(machine: Machine, verb: str = "install") -> tuple[str, ...]:
 
 
 def folder(machine: Machine) -> str:
-    """Where files are fetched to: attn-doctor's own part of the cache."""
+    """Where files are fetched to: attn-doctor's own part of the cache, else a folder beside the target."""
     cache = next((place.path for place in machine.disk if place.purpose == "cache"), None)
-    return f"{cache}/attn-doctor/files" if cache else "attn-doctor-files"
+    if cache:
+        return f"{cache}/attn-doctor/files"
+    return f"{_root(machine)}.files" if _root(machine) else "attn-doctor-files"
+
+
+def _root(machine: Machine) -> str:
+    """The target's folder itself, whatever link leads to it."""
+    target = machine.python
+    return (target.real_prefix or target.prefix).rstrip("/") if target else ""
 
 
 def path(machine: Machine, *names: str) -> str:
@@ -77,20 +102,20 @@ def path(machine: Machine, *names: str) -> str:
 
 
 def kept(machine: Machine) -> tuple[str, str] | None:
-    """What is kept aside and where: the environment, or the packages of one that holds more than packages."""
-    target = machine.python
-    if target is None or not target.prefix:
-        return None
-    where = target.prefix
-    if target.kind == "system":
-        where = _site(machine) or ""
+    """What is kept aside and where: the environment; of a Python that holds more, the folder of its packages."""
+    where = _root(machine)
+    if machine.python and machine.python.kind == "system":
+        where = _site(machine, where) or ""
     return (where, f"{where}.before-{digest(machine)[:8]}") if where else None
 
 
-def _site(machine: Machine) -> str | None:
-    if machine.torch and machine.torch.location:
-        return machine.torch.location.replace("\\", "/").rpartition("/")[0]
-    return next((one.location for one in machine.packages.values() if one.location), None)
+def _site(machine: Machine, prefix: str) -> str | None:
+    """Where pip writes, if the packages that are there lie there; Debian's own lie elsewhere."""
+    torch = machine.torch.location if machine.torch else None
+    places = [torch.replace("\\", "/").rpartition("/")[0]] if torch else []
+    places += [one.location for one in machine.packages.values() if one.location]
+    own = [place for place in places if place.startswith(f"{prefix}/lib/python") and place.endswith("/site-packages")]
+    return own[0] if own and prefix != "/usr" else None
 
 
 def keep(machine: Machine) -> tuple[Step, ...]:
@@ -99,38 +124,39 @@ def keep(machine: Machine) -> tuple[Step, ...]:
     if places is None:
         return ()
     here, there = places
-    plain = ("cp", "-al", here, there)
     return (
         Step(
             id="keep",
             title="keep the environment as it is now",
             kind="keep",
-            command=plain if machine.os == "linux" else (python(machine), "-c", LINKED_COPY, here, there),
-            undo=_put_back(here, there),
+            command=(python(machine), "-c", program(machine, KEEP), here, there),
+            undo=_put_back(machine.os, here, there),
         ),
     )
 
 
-def _put_back(here: str, there: str) -> str:
-    failed = shlex.quote(there.replace(".before-", ".failed-"))
-    return f"mv {shlex.quote(here)} {failed} && mv {shlex.quote(there)} {shlex.quote(here)} && rm -rf {failed}"
+def _put_back(os: str, here: str, there: str) -> str:
+    failed = f"{here}.failed-{there.rpartition('-')[2]}"
+    if os == "windows":
+        now, before, gone = ("'" + one.replace("'", "''") + "'" for one in (here, there, failed))
+        return f"Move-Item {now} {gone}; Move-Item {before} {now}; Remove-Item -Recurse -Force {gone}"
+    now, before, gone = (shlex.quote(one) for one in (here, there, failed))
+    return f"mv {now} {gone} && mv {before} {now} && rm -rf {gone}"
 
 
 def pip_first(machine: Machine) -> tuple[Step, ...]:
     """A pip, where the target has none and no uv is at hand."""
-    if not machine.python or not machine.python.executable or {"pip", "uv"} & machine.tools.keys():
+    tools = machine.facts.readings.get("tools")
+    if not isinstance(tools, Known) or not of_target(machine) or {"pip", "uv"} & machine.tools.keys():
         return ()
     command = (python(machine), "-m", "ensurepip", "--upgrade")
     return (Step(id="pip", title="bring pip into the environment", kind="install", command=command),)
 
 
-def pin(machine: Machine, *, but_torch: bool = False) -> tuple[Step, str]:
-    """What is installed, as a constraint that nothing may break; and the file that holds it.
-
-    `but_torch`: without torch and what moves with it.
-    """
+def pin(machine: Machine, *but: str) -> tuple[Step, str]:
+    """What is installed, as a constraint that nothing may break, less what is to move; and the file that holds it."""
     file = path(machine, "installed.txt")
-    command = (python(machine), "-c", PINS, *(TORCH_FAMILY if but_torch else ()))
+    command = (python(machine), "-c", program(machine, PINS), *but)
     return Step(id="pin", title="write down what must not move", kind="pin", command=command, output=file), file
 
 
@@ -154,7 +180,7 @@ def torch(machine: Machine, build: Build) -> tuple[Step, ...]:
     title = f"install torch {build.torch}+{build.variant}"
     if not machine.packages and machine.torch is None:
         return (install(machine, title, *wanted, *at, step="torch"),)
-    pinned, file = pin(machine, but_torch=True)
+    pinned, file = pin(machine, *TORCH_FAMILY)
     return pinned, install(machine, title, "--constraint", file, *wanted, *at, step="torch")
 
 

@@ -30,7 +30,9 @@ def _by_url(package: str, file: WheelFile, url: str) -> Iterator[Words]:
     )
     yield Words("poetry", "pyproject.toml", ("[tool.poetry.dependencies]", f'{package} = {{ url = "{url}" }}'))
     yield Words("pixi", "pixi.toml", ("[pypi-dependencies]", f'{package} = {{ url = "{url}" }}'))
-    yield Words("conda", "environment.yml", ("dependencies:", "  - pip", "  - pip:", f"      - {package} @ {url}"))
+    yield Words(
+        "conda", "environment.yml", ("dependencies:", "  - pip", "  - pip:", f"      - {package} @ {url}{digest}")
+    )
 
 
 def _by_build(package: str, version: str, build: Build, machine: Machine) -> Iterator[Words]:
@@ -38,7 +40,7 @@ def _by_build(package: str, version: str, build: Build, machine: Machine) -> Ite
     named = {key: value for key, value in build.env.items() if key not in ("PATH", "CUDA_HOME")}
     exports = [f'export {key}="{value}"' for key, value in {"CUDA_HOME": build.toolkit, **named}.items()]
     inline = ", ".join(f'{key} = "{value}"' for key, value in named.items())
-    torch = machine.torch.version.partition("+")[0] if machine.torch else "2.8.0"
+    torch = f"torch=={machine.torch.version.partition('+')[0]}" if machine.torch else "torch"
     install = f"pip install --no-build-isolation --no-deps {package}=={version}"
     yield Words("pip", "a shell", (*exports, install))
     yield Words(
@@ -46,7 +48,7 @@ def _by_build(package: str, version: str, build: Build, machine: Machine) -> Ite
         "pyproject.toml",
         (
             "[project]",
-            f'dependencies = ["torch=={torch}", "{package}=={version}"]',
+            f'dependencies = ["{torch}", "{package}=={version}"]',
             "",
             "[tool.uv]",
             f'no-binary-package = ["{package}"]',

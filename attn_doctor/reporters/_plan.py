@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 LABEL = 11
 NEWEST = "newest"
+PLAIN = re.compile(r"(?a)[\w.,:/\\=+@%-]+")
 UNDOING = {"keep": "put it back, about a second"}
 MIB = 1 << 20
 GIB = 1 << 30
@@ -45,7 +47,7 @@ def _lines(one: Plan, verbose: bool, call: str, stale: bool) -> Iterator[str]:
         yield from _head(one)
     if one.steps:
         yield ""
-        yield from _steps(one.steps)
+        yield from _steps(one, verbose)
     if one.warnings:
         yield ""
     yield from _rows("notes", one.warnings)
@@ -116,19 +118,34 @@ def _stays(one: Plan) -> str:
     return "" if moved else "   torch stays as it is"
 
 
-def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
-    for number, step in enumerate(steps, 1):
+def _steps(one: Plan, verbose: bool) -> Iterator[str]:
+    for number, step in enumerate(one.steps, 1):
         undo = f"  (undo: {UNDOING.get(step.kind, 'take it away')})" if step.undo else ""
         root = "  (needs root)" if step.needs_root else ""
         yield from _hanging(f"{number:<3}", f"{step.title}{undo}{root}")
-        yield f"     {command(step)}"
+        yield f"     {command(step if verbose else _shortened(step), one.os)}"
 
 
-def command(step: Step) -> str:
+def _shortened(step: Step) -> Step:
+    """A program of several lines by its length: it says nothing to most readers, and hides what does."""
+    words = (f"({word.count(chr(10)) + 1} lines of Python: -v)" if "\n" in word else word for word in step.command)
+    return msgspec.structs.replace(step, command=tuple(words))
+
+
+def command(step: Step, os: str = "linux") -> str:
     """As one would type it: variables in front, the file behind that takes what is printed."""
+    if os == "windows":
+        return _for_powershell(step)
     env = [f"{name}={shlex.quote(value)}" + (':"$PATH"' if name == "PATH" else "") for name, value in step.env.items()]
     output = ["> " + shlex.quote(step.output)] if step.output else []
     return " ".join([*env, shlex.join(step.command), *output])
+
+
+def _for_powershell(step: Step) -> str:
+    words = [word if PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'" for word in step.command]
+    called = " ".join((*(() if PLAIN.fullmatch(step.command[0]) else ("&",)), *words)) if step.command else ""
+    env = "".join(f"$env:{name} = '{value}'; " for name, value in step.env.items())
+    return env + called + (f" | Set-Content '{step.output}'" if step.output else "")
 
 
 def _others(one: Plan, verbose: bool) -> Iterator[str]:
@@ -170,6 +187,9 @@ def _end(one: Plan, call: str) -> Iterator[str]:
         return
     if one.words:
         yield from _hanging("", "For pip, uv, poetry, pixi and conda projects: add -v.")
+    if one.os == "windows":
+        yield "Nothing was changed. To do it, run these commands in PowerShell, in this order."
+        return
     yield "Nothing was changed. To do it, run the script that this prints:"
     yield f"  {call} --format sh"
 

@@ -25,18 +25,23 @@ def _heading(one: Plan) -> Iterator[str]:
 
 
 def _comment(said: str) -> str:
-    return "# " + " ".join(said.split())
+    return "# " + _harmless(" ".join(said.split()))
+
+
+def _harmless(said: str) -> str:
+    """What a terminal shows of it steers nothing."""
+    return "".join(char if char.isprintable() else "?" for char in said)
 
 
 def _refusal(one: Plan) -> Iterator[str]:
     for obstacle in one.obstacles:
-        yield f"echo {shlex.quote(f'in the way: {obstacle}')} >&2"
+        yield f"echo {shlex.quote(_harmless(f'in the way: {obstacle}'))} >&2"
     yield "exit 1"
 
 
 def _body(one: Plan) -> Iterator[str]:
     if not one.steps:
-        yield f"echo {shlex.quote(f'nothing to do: {one.title}')} >&2"
+        yield f"echo {shlex.quote(_harmless(f'nothing to do: {one.title}'))} >&2"
         return
     undoing = [(number, step.undo) for number, step in enumerate(one.steps, 1) if step.undo]
     yield "set -eu"
@@ -51,7 +56,10 @@ def _body(one: Plan) -> Iterator[str]:
     for number, undo in reversed(undoing):
         yield f'        if [ "$done_{number}" = yes ]; then'
         yield "            echo 'putting back what was there before' >&2"
-        yield f"            {undo}"
+        yield f"            if ! {{ {undo}; }}; then"
+        yield f"                echo {shlex.quote(_harmless(f'not put back; by hand: {undo}'))} >&2"
+        yield "                code=3"
+        yield "            fi"
         yield "        fi"
     yield "    fi"
     yield '    exit "$code"'
@@ -68,10 +76,14 @@ def _body(one: Plan) -> Iterator[str]:
     yield ""
     yield "step='after the last step'"
     yield "echo 'done' >&2"
+    for step in one.steps:
+        if step.kind == "keep":
+            said = f"what was there before is kept in {step.command[-1]}: remove it once you are content"
+            yield f"echo {shlex.quote(_harmless(said))} >&2"
 
 
 def _step(number: int, count: int, step: Step) -> Iterator[str]:
-    yield f"step={shlex.quote(f'{number}/{count} {step.title}')}"
+    yield f"step={shlex.quote(_harmless(f'{number}/{count} {step.title}'))}"
     yield 'echo "$step" >&2'
     if step.needs_root:
         yield 'if [ "$(id -u)" -ne 0 ]; then'

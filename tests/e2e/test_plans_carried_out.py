@@ -28,6 +28,9 @@ TAG = f"cp{sys.version_info[0]}{sys.version_info[1]}"
 GPU = ("--what-if", "gpu=NVIDIA A100-SXM4-40GB", "--what-if", "driver=580.95.05")
 RELEASES = "https://github.com/Dao-AILab/flash-attention/releases/download"
 TORCH = f"torch-2.8.0+cu128-{TAG}-{TAG}-linux_x86_64.whl"
+# as torch 2.6.0 demands it: where it stays, no later torch comes in
+SYMPY = "sympy-1.13.1-py3-none-any.whl"
+DEMANDS = ("sympy==1.13.1", "typing_extensions>=4; python_version > '3'")
 TORCH_FILES = {"torch/version.py": "__version__ = '2.8.0+cu128'\ncuda = '12.8'\n", "torch/__init__.py": ""}
 BYSTANDER = "bystander-1.0-py3-none-any.whl"
 SCRIPTS = os.path.dirname(sys.executable)
@@ -51,9 +54,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         found["uv"] = folder / "uv"
         subprocess.run([UV, "venv", "--quiet", "--offline", "--python", sys.executable, found["uv"]], check=True)
     bystander = make_wheel(folder, BYSTANDER, {"bystander.py": "here = 1\n"})
-    torch = make_wheel(folder, TORCH, TORCH_FILES)
+    torch = make_wheel(folder, TORCH, TORCH_FILES, DEMANDS)
+    sympy = make_wheel(folder, SYMPY, {"sympy.py": ""})
+    typing = make_wheel(folder, "typing_extensions-4.15.0-py3-none-any.whl", {"typing_extensions.py": ""})
     for one in found.values():
-        install(one, torch, bystander)
+        install(one, torch, bystander, sympy, typing)
     return found
 
 
@@ -229,18 +234,12 @@ def test_a_package_with_demands_moves_nothing(target: Path, shop: Shop, tmp_path
     plan = planned(target, shop, tmp_path, "flash_attention_4")
     assert plan["package"] == "flash-attn-4"
     stated = plan["version"]
-    shop.add(
-        make_wheel(
-            tmp_path,
-            f"flash_attn_4-{stated}-py3-none-any.whl",
-            {"flash_attn/cute/__init__.py": ""},
-            ("torch", "helper"),
-        )
-    )
+    name = f"flash_attn_4-{stated}-py3-none-any.whl"
+    digest = shop.add(make_wheel(tmp_path, name, {"flash_attn/cute/__init__.py": ""}, ("torch", "helper")))
     shop.add(make_wheel(tmp_path, "helper-3.0-py3-none-any.whl", {"helper.py": ""}, ("bystander",)))
     shop.add(make_wheel(tmp_path, "bystander-2.0-py3-none-any.whl", {"bystander.py": "here = 2\n"}))
     shop.add(make_wheel(tmp_path, f"torch-9.0.0-{TAG}-{TAG}-linux_x86_64.whl", {"torch/version.py": ""}))
-    done = run(without_verify(msgspec.json.decode(json.dumps(plan), type=Plan)), shop, tmp_path)
+    done = run(without_verify(from_the_index(plan, digest)), shop, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     after = versions(target)
     assert (after["torch"], after["bystander"], after["helper"]) == ("2.8.0+cu128", "1.0", "3.0")
@@ -250,10 +249,11 @@ def test_demands_that_cannot_be_met_without_moving_torch_stop_it(target: Path, s
     before = fingerprint(target)
     plan = planned(target, shop, tmp_path, "flash_attention_4")
     name = f"flash_attn_4-{plan['version']}-py3-none-any.whl"
-    shop.add(make_wheel(tmp_path, name, {"flash_attn/cute/__init__.py": ""}, ("torch>=9",)))
+    digest = shop.add(make_wheel(tmp_path, name, {"flash_attn/cute/__init__.py": ""}, ("torch>=9",)))
     shop.add(make_wheel(tmp_path, f"torch-9.0.0-{TAG}-{TAG}-linux_x86_64.whl", {"torch/version.py": ""}))
-    done = run(without_verify(msgspec.json.decode(json.dumps(plan), type=Plan)), shop, tmp_path)
+    done = run(without_verify(from_the_index(plan, digest)), shop, tmp_path)
     assert done.returncode != 0
+    assert "demands" in done.stderr or "needs, and move nothing" in done.stderr
     assert fingerprint(target) == before
 
 
@@ -268,11 +268,9 @@ def test_another_torch_moves_with_its_companions_and_alone(target: Path, shop: S
     assert moved["torch"].endswith("+cu118"), plan
     torch, torchvision = moved["torch"], moved["torchvision"]
     local = torch.partition("+")[2]
-    shop.add(
-        make_wheel(
-            tmp_path, f"torch-{torch}-{TAG}-{TAG}-linux_x86_64.whl", {"torch/version.py": f"__version__ = '{torch}'\n"}
-        )
-    )
+    files = {"torch/version.py": f"__version__ = '{torch}'\n"}
+    shop.add(make_wheel(tmp_path, f"torch-{torch}-{TAG}-{TAG}-linux_x86_64.whl", files, ("sympy>=1.13.3",)))
+    shop.add(make_wheel(tmp_path, "sympy-1.14.0-py3-none-any.whl", {"sympy.py": ""}))
     shop.add(
         make_wheel(
             tmp_path,
@@ -288,13 +286,67 @@ def test_another_torch_moves_with_its_companions_and_alone(target: Path, shop: S
     done = run(without_verify(msgspec.json.decode(text, type=Plan)), shop, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     after = versions(target)
-    assert (after["torch"], after["bystander"]) == (torch, "1.0")
+    assert (after["torch"], after["bystander"], after["sympy"]) == (torch, "1.0", "1.14.0")
     assert after["torchvision"].partition("+")[0] == torchvision
+
+
+def test_a_package_with_demands_is_upgraded(target: Path, shop: Shop, tmp_path: Path) -> None:
+    """What is pinned must not be the package itself."""
+    plan = planned(target, shop, tmp_path, "flash_attention_4")
+    name = f"flash_attn_4-{plan['version']}-py3-none-any.whl"
+    old = make_wheel(tmp_path, "flash_attn_4-4.0.0b8-py3-none-any.whl", {"flash_attn/cute/__init__.py": ""})
+    install(target, old)
+    plan = planned(target, shop, tmp_path, "flash_attention_4", "--version", plan["version"])
+    digest = shop.add(make_wheel(tmp_path, name, {"flash_attn/cute/__init__.py": "new = 1"}, ("torch",)))
+    done = run(without_verify(from_the_index(plan, digest)), shop, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert versions(target)["flash-attn-4"] == plan["version"]
+
+
+def test_a_file_of_the_index_is_held_against_its_digest(target: Path, shop: Shop, tmp_path: Path) -> None:
+    before = fingerprint(target)
+    plan = planned(target, shop, tmp_path, "flash_attention_4")
+    name = f"flash_attn_4-{plan['version']}-py3-none-any.whl"
+    shop.add(make_wheel(tmp_path, name, {"flash_attn/cute/__init__.py": "not what was published"}, ("torch",)))
+    done = run(without_verify(msgspec.json.decode(json.dumps(plan), type=Plan)), shop, tmp_path)
+    assert done.returncode != 0
+    assert fingerprint(target) == before
+
+
+def from_the_index(plan: Any, digest: str) -> Plan:
+    return msgspec.json.decode(json.dumps(plan).replace(plan["wheel"]["sha256"], digest), type=Plan)
+
+
+def test_the_same_script_twice_loses_nothing(target: Path, shop: Shop, tmp_path: Path) -> None:
+    """The copy of the first run stays what it is: the second stops before anything is touched."""
+    plan = planned(target, shop, tmp_path, "flash_attention_2")
+    one = without_verify(from_the_shop(plan, shop, small(plan, shop, tmp_path)))
+    first = run(one, shop, tmp_path)
+    assert first.returncode == 0, first.stderr
+    kept = one.steps[0].command[-1]
+    assert kept in first.stderr, "where the copy lies is said"
+    before, copy = fingerprint(target), fingerprint(Path(kept))
+    again = run(one, shop, tmp_path)
+    assert again.returncode != 0
+    assert "is there already" in again.stderr
+    assert (fingerprint(target), fingerprint(Path(kept))) == (before, copy)
+
+
+def test_an_environment_behind_a_link_is_put_back(target: Path, shop: Shop, tmp_path: Path) -> None:
+    link = tmp_path / "linked"
+    link.symlink_to(target)
+    before = fingerprint(target)
+    plan = planned(link, shop, tmp_path, "flash_attention_2")
+    assert plan["steps"][0]["command"][-2] == str(target)
+    done = run(from_the_shop(plan, shop, small(plan, shop, tmp_path)), shop, tmp_path)
+    assert done.returncode != 0
+    assert fingerprint(target) == before
+    assert link.is_symlink()
 
 
 def test_the_commands_of_the_text_are_those_of_the_json(target: Path, shop: Shop, tmp_path: Path) -> None:
     plan = msgspec.json.decode(json.dumps(planned(target, shop, tmp_path, "flash_attention_2")), type=Plan)
-    text = _plan.text(plan, verbose=False, call="attn-doctor install")
+    text = _plan.text(plan, verbose=True, call="attn-doctor install")
     script = _script.script(plan)
     for step in plan.steps:
         assert _plan.command(step) in text

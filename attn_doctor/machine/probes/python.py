@@ -26,6 +26,7 @@ class Python(msgspec.Struct, frozen=True):
     interpreter_gone: bool = False  # bin/python is a link that leads nowhere
     externally_managed: bool = False  # PEP 668: pip refuses to install here
     headers: bool | None = None  # Python.h, which compiling an extension takes; None: nobody looked
+    real_prefix: str | None = None  # where the prefix leads to, where it is a link
 
     @property
     def tag(self) -> str:
@@ -51,6 +52,7 @@ def has_headers(host: Host, target: Target) -> bool | None:
 
 
 def read(host: Host, target: Target) -> Reading[Python]:
+    real = host.real_path(target.prefix)
     marker = join(target.stdlib, "EXTERNALLY-MANAGED") if target.stdlib else None
     managed = bool(target.kind in ("system", "conda") and marker and host.is_file(marker))
     found = Python(
@@ -65,6 +67,7 @@ def read(host: Host, target: Target) -> Reading[Python]:
         leads_nowhere(host, target.python),
         managed,
         has_headers(host, target),
+        real if real != target.prefix.rstrip("/") else None,
     )
     return Known(found, source=join(target.prefix, "pyvenv.cfg") if target.kind in ("venv", "uv") else target.python)
 

@@ -9,7 +9,7 @@ from attn_doctor.machine.host import Host, which
 from attn_doctor.machine.probe import Probe
 from attn_doctor.machine.target import Target, distributions
 
-LOOKED_FOR = ("conda", "docker", "mamba", "nvidia-ctk", "pixi", "podman", "poetry", "uv")
+LOOKED_FOR = ("conda", "docker", "mamba", "micromamba", "nvidia-ctk", "pixi", "podman", "poetry", "uv")
 
 
 class Tools(msgspec.Struct, frozen=True):

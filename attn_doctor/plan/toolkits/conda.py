@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attn_doctor.judgement.toolkit_choice import CONDA
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import toolkit_packages
 from attn_doctor.knowledge.toolkit_packages import Conda
@@ -9,7 +10,6 @@ from attn_doctor.plan.plan import Step
 from attn_doctor.plan.toolkits import _way
 from attn_doctor.plan.toolkits._way import ToolkitWay
 
-TOOLS = ("mamba", "conda", "micromamba", "pixi")
 PIXI_PREFIX = ".pixi/envs/default"
 
 
@@ -17,7 +17,7 @@ def way(machine: Machine, cuda: str, folder: str) -> ToolkitWay | None:
     row = toolkit_packages.conda(cuda, machine.arch)
     if row is None:
         return None
-    found = next((name for name in TOOLS if name in machine.tools), None)
+    found = next((name for name in CONDA if name in machine.tools), None)
     tool = found or "conda"
     home = f"{folder}/{PIXI_PREFIX}" if tool == "pixi" else folder
     packages = tuple(package.format(cuda=cuda) for package in row.packages)

@@ -128,8 +128,15 @@ def wanted_build(case: Case) -> Build | None:
             for build in torch_builds.builds(machine.os, machine.arch)
             if build.cuda is None and torch_choice.installs(machine, build)
         ]
-    first = first_torch(case)
-    return next((build for build in listed if not first or torch_choice.at_least(build, first)), None)
+    first, asked = first_torch(case), case.request.asked.version if case.backend.package is None else None
+    return next(
+        (
+            build
+            for build in listed
+            if (not first or torch_choice.at_least(build, first)) and asked in (None, build.torch)
+        ),
+        None,
+    )
 
 
 def first_torch(case: Case) -> str | None:

@@ -15,7 +15,7 @@ TOOLS = ("mamba", "conda")
 
 def plans(case: Case) -> Iterator[Plan]:
     machine, filters, asked = case.machine, case.filters, case.request.asked
-    if filters is None or machine.python is None or asked.sources not in ((), ("conda-forge",)):
+    if filters is None or machine.python is None or asked.sources or asked.trust == "upstream":
         return
     build = other_sources.conda_build(machine, filters.key, filters.package, filters.series)
     tool = next((name for name in TOOLS if name in machine.tools), None)

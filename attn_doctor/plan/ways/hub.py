@@ -37,7 +37,6 @@ def of_variant(case: Case, variant: HubVariant) -> Plan:
     """Install `kernels`, and load the kernel once: that downloads it."""
     machine = case.machine
     demanded = taken(case, variant.repo)
-    wanted = PACKAGE + (demanded.kernels if demanded else "")
     command = (steps.python(machine), "-c", LOAD, variant.repo, str(variant.version))
     load = Step(id="load", title=f"load {variant.repo}: it is downloaded from the Hub", kind="verify", command=command)
     return Plan(
@@ -49,7 +48,7 @@ def of_variant(case: Case, variant: HubVariant) -> Plan:
         steps=(
             *steps.keep(machine),
             *steps.pip_first(machine),
-            *files.with_demands(machine, wanted),
+            *files.with_demands(machine, PACKAGE, demanded.kernels if demanded else ""),
             load,
         ),
         changes=files.changes(machine, beside=(PACKAGE,)),

@@ -15,6 +15,8 @@ from attn_doctor.wheels.search import search
 
 def plans(case: Case) -> Iterator[Plan]:
     machine = case.machine
+    if case.backend.package is None and case.request.asked.version is not None:
+        return  # of a backend inside torch it is torch's
     anew = commands.reinstall_torch(machine) if machine.torch_fault else None
     if anew is None or machine.torch is None:
         return

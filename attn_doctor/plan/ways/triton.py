@@ -12,6 +12,8 @@ from attn_doctor.plan.way import Way
 
 def plans(case: Case) -> Iterator[Plan]:
     machine = case.machine
+    if case.backend.package is None and case.request.asked.version is not None:
+        return  # of a backend inside torch it is torch's
     wanted = steps.lacking_triton(machine)
     if wanted is None or case.backend.name not in files.COMPILE_WITH_TRITON or case.backend.package is not None:
         return
