@@ -465,7 +465,7 @@ def _index_wheel(variant: IndexVariant, path: str, torch: str) -> Wheel:
     python, abi, platform = filename.removesuffix(".whl").rsplit("-", 3)[1:]
     source = source_row(variant.source)
     seen = path in variant.listed_examples
-    code, limit = _gpu_code("xformers", variant.version, variant.source, cuda)
+    code, limit = _gpu_code("xformers", variant.version, variant.source, cuda_version(cuda))
     return Wheel(
         package="xformers",
         version=variant.version,

@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 
 import msgspec
 
+from attn_doctor.knowledge.requirements import satisfies
 from attn_doctor.knowledge.versions import digits, major, major_minor, numbers, public
 from attn_doctor.wheels.catalogue import (
     Alike,
@@ -151,7 +152,7 @@ def fits_python(wheel: Wheel, python: str) -> bool:
     """By the tags: cp313t is free-threaded, abi3 any later interpreter with the GIL, none any."""
     free_threaded = python.endswith("t")
     have = numbers(python)
-    if wheel.requires_python and not _meets(have, wheel.requires_python):
+    if wheel.requires_python and not satisfies(python.removesuffix("t"), wheel.requires_python):
         return False
     floor = _tag_version(wheel.python_tag)
     if wheel.abi_tag == "none":
@@ -217,16 +218,6 @@ def _tag_version(tag: str) -> tuple[int, ...]:
     """'cp313' -> (3, 13), 'py3' -> (3,)."""
     digits = tag.lstrip("cpy")
     return tuple(int(part) for part in (digits[:1], digits[1:]) if part)
-
-
-def _meets(have: tuple[int, ...], specifier: str) -> bool:
-    """The two comparisons wheels of the catalogue use: '<4.0,>=3.10'."""
-    for clause in specifier.split(","):
-        if clause.startswith(">=") and have < numbers(clause[2:]):
-            return False
-        if clause.startswith("<") and have >= numbers(clause[1:]):
-            return False
-    return True
 
 
 def in_series(wheel: Wheel, series: str) -> bool:

@@ -710,3 +710,15 @@ def test_the_order_is_that_of_the_file_and_nothing_is_said_twice() -> None:
         ("build-isolation", 4),
         ("no-nvcc", 4),
     ]
+
+
+def test_a_runfile_inside_a_line_for_a_shell() -> None:
+    assert found("FROM ubuntu:22.04", 'RUN sh -c "./cuda_12.4.0_550.54.14_linux.run --silent --toolkit"') == []
+    assert found("FROM ubuntu:22.04", 'RUN bash -lc "echo cuda_x.run"') == []
+
+
+def test_blanks_and_variables_without_end_are_judged_at_once() -> None:
+    """Not a matter of speed: each of these took minutes or all memory."""
+    blanks = " " * 20_000
+    judged("FROM ubuntu:22.04", f'RUN pip install "torch{blanks}x{blanks}"')
+    judged("FROM ubuntu:22.04", "ENV A=aaaa", *["ENV A=$A$A"] * 60, "RUN pip install torch==$A")

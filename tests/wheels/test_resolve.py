@@ -415,3 +415,21 @@ def test_asking_more_of_a_file_never_brings_more_files(key: Key) -> None:
     assert fewer <= set(names(fitting("flash-attn", key)))
     older = set(names(fitting("flash-attn", but(key, libc=key.libc and "glibc-2.28"))))
     assert older <= set(names(fitting("flash-attn", key)))
+
+
+@pytest.mark.parametrize(
+    ("specifier", "python", "fits"),
+    [
+        ("<=3.12", "3.12", True),
+        ("<=3.11", "3.12", False),
+        ("==3.12", "3.12", True),
+        ("!=3.12", "3.12", False),
+        (">3.11,<3.13", "3.12", True),
+        ("~=3.10", "3.12", True),
+        ("<4.0,>=3.10", "3.13t", True),
+        (">=3.10", "3.9", False),
+    ],
+)
+def test_any_requirement_of_python_counts(specifier: str, python: str, fits: bool) -> None:
+    wheel = wheels("flash-attn-4")[0]
+    assert fits_python(msgspec.structs.replace(wheel, requires_python=specifier), python) is fits

@@ -57,6 +57,10 @@ def obstacles(machine: Machine) -> Iterator[str]:
     if machine.os == "macos":
         yield "macOS has no CUDA, and a container there reaches no GPU"
         return
+    arches = {arch for row in images.table().cuda for arch in row.arches}
+    if machine.arch not in arches:
+        yield f"NVIDIA's images are made for {' and '.join(sorted(arches))}; this machine is {machine.arch}"
+        return
     if not machine.nvidia:
         other = machine.gpus[0].name if machine.gpus else None
         yield f"{other} is no NVIDIA GPU: attn-doctor makes images for those alone" if other else no_gpu(machine).reason

@@ -38,6 +38,8 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     archs: tuple[str, ...]
     settings: source_build.Settings
+    memory_known: bool
+    """False: nobody could read how much there is, so one compiler runs at a time."""
 
 
 class Inside(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,14 +195,24 @@ def _compiled(machine: Machine, backend: Backend, found: list[tuple[Build, Distr
 
 
 def _build(machine: Machine, backend: Backend, image: str) -> Compiled | None:
-    """With the memory and the cores of the machine that builds."""
+    """With the memory and the cores of the machine that builds; where memory is not known, one job."""
     row = attention.source_build(backend.package or "", backend.series)
     archs = source_build.architectures(row, machine.capabilities)
-    free = machine.memory.available_bytes if machine.memory else int(row.process_peak_gib + row.reserve_gib + 1) << 30
-    settings = source_build.settings(row, free, machine.cores, len(archs))
+    if machine.memory:
+        settings = source_build.settings(row, machine.memory.available_bytes, machine.cores, len(archs))
+    else:
+        took = source_build.minutes(row, 1, 1, len(archs))
+        settings = source_build.Settings(1, 1, round(source_build.peak_gib(row, 1), 1), took)
     if settings is None:
         return None
-    return Compiled(package=row.package, version=row.version, image=image, archs=archs, settings=settings)
+    return Compiled(
+        package=row.package,
+        version=row.version,
+        image=image,
+        archs=archs,
+        settings=settings,
+        memory_known=machine.memory is not None,
+    )
 
 
 def _build_image(build: Build, on: Distribution, machine: Machine) -> str | None:

@@ -119,3 +119,5 @@ def warnings(machine: Machine, content: Inside) -> Iterator[str]:
     if content.build:
         least, most = content.build.settings.minutes
         yield f"compiling takes {least} to {most} minutes here, and up to {content.build.settings.peak_gib:g} GiB"
+    if content.build and not content.build.memory_known:
+        yield "the memory of this machine could not be read, so it compiles with one job; more: --build-arg MAX_JOBS=N"

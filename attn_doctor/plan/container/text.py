@@ -106,8 +106,9 @@ def _build_stage(recipe: Recipe, build: Compiled) -> Iterator[str]:
         "of torch."
     )
     yield f"FROM {build.image} AS build"
+    made_for = "For the memory and the cores of this machine" if build.memory_known else "Its memory could not be read"
     yield from _comment(
-        f"For the memory and the cores of this machine: up to {build.settings.peak_gib:g} GiB, "
+        f"{made_for}: up to {build.settings.peak_gib:g} GiB, "
         f"{build.settings.minutes[0]} to {build.settings.minutes[1]} minutes. More jobs take more memory."
     )
     yield f"ARG MAX_JOBS={build.settings.max_jobs}"

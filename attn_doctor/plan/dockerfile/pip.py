@@ -25,7 +25,8 @@ SHORT = {
     "-U": "--upgrade", "-w": "--wheel-dir", "-t": "--target", "-p": "--python", "--default-index": "--index-url",
     "--index": "--extra-index-url",
 }  # fmt: skip
-NAME = r"(?ai)([a-z0-9][a-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:@\s*(\S+)|([<>=!~].*))?\s*(?:;.*)?"
+# of a text whose blanks are single ones
+NAME = r"(?ai)([a-z0-9][a-z0-9._-]*) ?(?:\[[^\]]*\])? ?(?:@ ?([^ ]+)|([<>=!~][^;]*))? ?(?:;.*)?"
 PYTHON = r"(?a)(?:.*/)?python(?P<version>3(?:\.\d+)?)?"
 PIP = r"(?a)(?:.*/)?pip(?P<version>3(?:\.\d+)?)?"
 INSTALLS = ("install", "wheel")
@@ -145,7 +146,7 @@ def parse(text: str) -> Requirement | None:
     text = text.strip()
     if text.startswith(("git+", "https://", "http://", "file:")) or text.endswith((".whl", ".tar.gz", ".zip")):
         return Requirement(_name_of(text), url=text)
-    found = re.fullmatch(NAME, text)
+    found = re.fullmatch(NAME, " ".join(text.split()))
     return Requirement(normalise(found[1]), (found[3] or "").strip(), found[2]) if found else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -29,6 +29,7 @@ TOKEN = re.compile(
 VARIABLE = re.compile(
     r"\\\$|\$\{(?P<braced>\w+)(?::?(?P<how>[-+])(?P<word>[^}]*))?\}|\$(?P<plain>[A-Za-z_]\w*)", re.ASCII
 )
+MOST_PUT_IN = 1 << 13  # characters, for one text: `A=$A$A` line after line doubles for ever
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -45,6 +46,7 @@ def commands(text: str, known: Mapping[str, str]) -> Iterator[Command]:
     word: str | None = None
     start = 0
     skip = False
+    put = _put_in(known)
     for found in TOKEN.finditer(text + "\n"):
         kind, value = found.lastgroup, found[0]
         if kind in ("space", "comment", "end", "redirect"):
@@ -58,12 +60,27 @@ def commands(text: str, known: Mapping[str, str]) -> Iterator[Command]:
         else:
             if not words and word is None:
                 start = found.start()
-            word = (word or "") + _plain(str(kind), value, known)
+            word = (word or "") + _plain(str(kind), value, put)
 
 
 def substituted(text: str, known: Mapping[str, str]) -> str:
     """The text with every variable that is known put in; others stay as they are written."""
-    return VARIABLE.sub(lambda found: _value(found, known), text)
+    return VARIABLE.sub(_put_in(known), text)
+
+
+def _put_in(known: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
+    """Puts values in until they are too long together; what finds no room stays as it is written."""
+    room = MOST_PUT_IN
+
+    def put(found: re.Match[str]) -> str:
+        nonlocal room
+        value = _value(found, known)
+        if len(value) > room:
+            return found[0]
+        room -= len(value)
+        return value
+
+    return put
 
 
 def _value(found: re.Match[str], known: Mapping[str, str]) -> str:
@@ -78,14 +95,14 @@ def _value(found: re.Match[str], known: Mapping[str, str]) -> str:
     return found[0] if value is None else value
 
 
-def _plain(kind: str, value: str, known: Mapping[str, str]) -> str:
+def _plain(kind: str, value: str, put: Callable[[re.Match[str]], str]) -> str:
     if kind == "single":
         return value.strip("'")
     if kind == "double":
-        return substituted(value[1:].removesuffix('"'), known).replace('\\"', '"')
+        return VARIABLE.sub(put, value[1:].removesuffix('"')).replace('\\"', '"')
     if kind == "escaped":
         return value[1:]
-    return substituted(value, known)
+    return VARIABLE.sub(put, value)
 
 
 def _command(words: list[str], offset: int) -> Iterator[Command]:

@@ -200,9 +200,11 @@ def _after(event: Event) -> Stage:
         nvcc = any("nvcc" in word or "cuda" in word for word in command.words)
         stage = msgspec.structs.replace(stage, python=None, torch=stage.torch if not _names_torch(command) else None)
         return msgspec.structs.replace(stage, has_nvcc=None, nvcc=None) if nvcc else stage
-    if re.search(RUNFILE, " ".join(command.words)) and program in ("sh", "bash"):
-        found = next(match for word in command.words if (match := re.fullmatch(RUNFILE, word)))
-        return msgspec.structs.replace(stage, has_nvcc=True, nvcc=found[1])
+    # `sh -c` hands a whole line over in one word
+    spoken = (word for words in command.words for word in words.split())
+    runfile = next((match for word in spoken if (match := re.fullmatch(RUNFILE, word))), None)
+    if runfile and program in ("sh", "bash"):
+        return msgspec.structs.replace(stage, has_nvcc=True, nvcc=runfile[1])
     python = _python(command)
     return msgspec.structs.replace(stage, python=python or None) if python is not None else stage
 

@@ -31,6 +31,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRUST_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE")  # SSL_CERT_FILE is read by ssl itself
 UNCHANGED, NOT_FOUND, GONE, FORBIDDEN, TOO_MANY, UNAUTHORIZED = 304, 404, 410, 403, 429, 401
 REDIRECTS = range(300, 400)
+PORTS = {"http": ":80", "https": ":443"}
 FAR_FUTURE_S = 400 * 86400
 
 
@@ -75,8 +76,10 @@ class Fetcher:
         self._opener = urllib.request.build_opener(_Redirects(), urllib.request.HTTPSHandler(context=_trust()))
         self._down: dict[tuple[str, str], NotFetched] = {}
 
-    def get(self, url: str, headers: Mapping[str, str], limit_bytes: int = LIMIT_BYTES) -> Answer:
-        """The answer, 200 or 304. Raises NotFetched."""
+    def get(
+        self, url: str, headers: Mapping[str, str], limit_bytes: int = LIMIT_BYTES, *, gives_up_host: bool = True
+    ) -> Answer:
+        """The answer, 200 or 304. Raises NotFetched; `gives_up_host`: one that fails as a whole is asked no more."""
         plain, credentials = without_credentials(url)
         host = origin(plain)
         if host[0] not in ("http", "https"):
@@ -87,7 +90,7 @@ class Fetcher:
         try:
             return self._in_time(request, limit_bytes)
         except NotFetched as error:
-            if error.whole_host:
+            if error.whole_host and gives_up_host:
                 self._down[host] = error
             raise
 
@@ -197,9 +200,9 @@ def split(url: str) -> SplitResult:
 
 
 def origin(url: str) -> tuple[str, str]:
-    """Scheme and host with its port."""
+    """Scheme and host with its port, which is not written where it is the scheme's own."""
     parts = split(url)
-    return parts.scheme, parts.netloc.rpartition("@")[2].lower()
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower().removesuffix(PORTS.get(parts.scheme, ""))
 
 
 def shown(url: str) -> str:

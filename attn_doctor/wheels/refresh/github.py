@@ -15,7 +15,8 @@ BASE = "https://api.github.com"
 TOKEN_VARIABLES = ("GITHUB_TOKEN", "GH_TOKEN")
 PER_PAGE = 30  # a release may have hundreds of files: larger pages time out at the other end
 MOST_PAGES = 100
-TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,199}", re.ASCII)
+# it becomes part of an address, and must not lead out of its folder
+TAG = re.compile(r"(?!.*(\.\.|//))[A-Za-z0-9][A-Za-z0-9._+/-]{0,199}(?<!/)", re.ASCII)
 
 
 class Asset(msgspec.Struct, frozen=True):

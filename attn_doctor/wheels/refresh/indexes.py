@@ -10,7 +10,16 @@ import msgspec
 
 from attn_doctor.knowledge.torch_builds import INDEX
 from attn_doctor.wheels.refresh.asked import DirectoryRow, asked, family
-from attn_doctor.wheels.refresh.fetch import FORBIDDEN, UNCHANGED, Fetcher, NotFetched, shown, without_credentials
+from attn_doctor.wheels.refresh.fetch import (
+    FORBIDDEN,
+    UNAUTHORIZED,
+    UNCHANGED,
+    Fetcher,
+    NotFetched,
+    origin,
+    shown,
+    without_credentials,
+)
 from attn_doctor.wheels.refresh.listing import Listing, Page, Published, Scope, page_of
 from attn_doctor.wheels.refresh.merge import Pins, named
 from attn_doctor.wheels.refresh.simple_page import ACCEPT, Link, links
@@ -68,7 +77,7 @@ def _page(place: Place, before: Listing | None, fetcher: Fetcher, metadata: _Met
     found = [link for link in links(answer) if named(link.published.filename)[0] == package]
     if not found:  # a page of something else, or of nothing
         return Page(public, None, ())
-    files = tuple(metadata.with_torch(link) for link in found)
+    files = tuple(metadata.with_torch(link, url) for link in found)
     return Page(public, answer.headers.get("etag"), (Scope(directory, package, files),))
 
 
@@ -86,19 +95,28 @@ class _Metadata:
         for scope in before.scopes if before else ():
             self._known.update((named(one.filename), one.torch) for one in scope.files if one.torch)
         self._asked: dict[tuple[str, str], str | None] = {}
+        self._silent: set[tuple[str, str]] = set()
 
-    def with_torch(self, link: Link) -> Published:
+    def with_torch(self, link: Link, page: str) -> Published:
         key = named(link.published.filename)
         if not link.metadata or key in self._known or link.published.filename.endswith("-any.whl"):
             return link.published
         if key not in self._asked and len(self._asked) < MOST_METADATA and ".dev" not in key[1]:
-            self._asked[key] = self._ask(link.url)
+            self._asked[key] = self._ask(link.url, page)
         return msgspec.structs.replace(link.published, torch=self._asked.get(key))
 
-    def _ask(self, url: str) -> str | None:
+    def _ask(self, url: str, page: str) -> str | None:
+        """From the index itself with the user's credentials, from its store of files without."""
+        host = origin(url)
+        less_secure = origin(page)[0] == "https" and host[0] != "https"
+        if less_secure or host in self._silent:
+            return None
+        headers = {"User-Agent": "attn-doctor"} | (without_credentials(page)[1] if host == origin(page) else {})
         try:
-            answer = self._fetcher.get(f"{url}.metadata", {"User-Agent": "attn-doctor"}, METADATA_LIMIT_BYTES)
-        except NotFetched:
+            answer = self._fetcher.get(f"{url}.metadata", headers, METADATA_LIMIT_BYTES, gives_up_host=False)
+        except NotFetched as error:
+            if error.whole_host and error.status != UNAUTHORIZED:  # the next one would wait as long
+                self._silent.add(host)
             return None  # then the name is not understood
         return required_torch(answer.body.decode("utf-8", "replace"))
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attn_doctor.wheels.refresh import settings
-from attn_doctor.wheels.refresh.fetch import NotFetched, shown, without_credentials
+from attn_doctor.wheels.refresh import github, indexes, settings
+from attn_doctor.wheels.refresh.fetch import Answer, NotFetched, shown, without_credentials
 from attn_doctor.wheels.refresh.github import following
 from attn_doctor.wheels.refresh.indexes import required_torch
+from attn_doctor.wheels.refresh.listing import Published
+from attn_doctor.wheels.refresh.simple_page import Link
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,3 +150,46 @@ def test_the_torch_that_metadata_asks_for(line: str, wanted: str | None) -> None
 )
 def test_the_next_page(link: str | None, wanted: str | None) -> None:
     assert following(link) == wanted
+
+
+@pytest.mark.parametrize("tag", ["v1/../../..", "v1//x", "../x", "/x", "x/", "v1/..", "v 1", "v1\\x", ""])
+def test_a_tag_that_leads_elsewhere_is_no_tag(tag: str) -> None:
+    assert github.TAG.fullmatch(tag) is None
+
+
+@pytest.mark.parametrize("tag", ["v2.8.3", "v2.8.3.post1", "fa4-v4.0.0.beta27", "builds/2026-11", "v0.0.8+x_1"])
+def test_a_tag(tag: str) -> None:
+    assert github.TAG.fullmatch(tag)
+
+
+class Asked:
+    """A fetcher that says what it was asked with."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, str]]] = []
+
+    def get(self, url: str, headers: dict[str, str], *_: object, **__: object) -> Answer:
+        self.calls.append((url, dict(headers)))
+        return Answer(url, 200, {}, b"Requires-Dist: torch==2.10.0\n")
+
+
+@pytest.mark.parametrize(
+    ("page", "file", "asked", "credentials"),
+    [
+        ("https://me:secret@index.example.org/simple/x/", "https://index.example.org/files/x.whl", True, True),
+        ("https://me:secret@index.example.org/simple/x/", "https://files.example.org/x.whl", True, False),
+        ("https://me:secret@index.example.org/simple/x/", "http://files.example.org/x.whl", False, False),
+        ("https://me:secret@index.example.org/simple/x/", "https://index.example.org:8443/x.whl", True, False),
+        ("http://127.0.0.1:8000/simple/x/", "http://127.0.0.1:8001/x.whl", True, False),
+    ],
+)
+def test_credentials_go_to_the_index_itself_and_nothing_gets_less_secure(
+    page: str, file: str, asked: bool, credentials: bool
+) -> None:
+    fetcher = Asked()
+    published = Published("xformers-0.0.99-cp39-abi3-manylinux_2_28_x86_64.whl")
+    metadata = indexes._Metadata(fetcher, {}, None)  # type: ignore[arg-type]
+    found = metadata.with_torch(Link(published, file, metadata=True), page)
+    assert [url for url, _ in fetcher.calls] == ([f"{file}.metadata"] if asked else [])
+    assert all(("Authorization" in headers) is credentials for _, headers in fetcher.calls)
+    assert found.torch == ("2.10.0" if asked else None)
