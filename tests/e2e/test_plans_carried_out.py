@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -199,6 +200,23 @@ def test_a_download_that_goes_wrong_leaves_everything_as_it_was(
     assert done.returncode != 0, done.stdout + done.stderr
     assert fingerprint(target) == before
     assert any(plan["wheel"]["filename"] in path for path in shop.asked)
+
+
+def test_a_proxy_that_hangs_costs_its_time_and_nothing_else(
+    target: Path, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fingerprint(target)
+    plan = planned(target, shop, tmp_path, "flash_attention_2")
+    one = without_verify(from_the_shop(plan, shop, small(plan, shop, tmp_path)))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        done = run(one, shop, tmp_path)
+    assert done.returncode != 0
+    assert fingerprint(target) == before
+    assert not shop.asked
 
 
 def test_a_redirect_is_followed(target: Path, shop: Shop, tmp_path: Path) -> None:

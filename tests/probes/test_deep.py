@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ def install(venv: Path, text: str, version: str = "2.13.0+cpu") -> None:
     """A torch whose files are in order and whose import does `text`."""
     site = venv / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     (site / "torch").mkdir(exist_ok=True)
+    # what was compiled of another text of the same length within the same second would be taken for this one's
+    shutil.rmtree(site / "torch/__pycache__", ignore_errors=True)
     (site / "torch/version.py").write_text(f"__version__ = '{version}'\ncuda = None\nhip = None\n")
     (site / "torch/__init__.py").write_text(text)
     (site / f"torch-{version}.dist-info").mkdir(exist_ok=True)
