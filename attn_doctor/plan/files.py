@@ -11,6 +11,7 @@ from attn_doctor.plan import steps
 from attn_doctor.plan.plan import Change, Step, WheelFile
 from attn_doctor.wheels.catalogue import Wheel, source_row, version_key
 from attn_doctor.wheels.resolve import is_compiled
+from attn_doctor.wheels.search import is_pre_release
 
 # what flash-attn imports at once; its other demand is torch, which must not be touched
 EINOPS = ("einops",)
@@ -151,6 +152,8 @@ def cautions(wheel: Wheel) -> tuple[str, ...]:
     if wheel.trust == "community":
         row = source_row(wheel.source)
         found.append(f"upstream has published no file that fits; this one is of {wheel.source} ({row.trust})")
+    if is_pre_release(wheel):
+        found.append(f"{wheel.version} is a pre-release: {wheel.package} has no other that fits")
     if wheel.confidence == "low":
         found.append("the file may not exist: its name follows from a build whose files were never seen")
     elif wheel.evidence != "listed":

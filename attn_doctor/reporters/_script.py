@@ -45,6 +45,12 @@ def _body(one: Plan) -> Iterator[str]:
         return
     undoing = [(number, step.undo) for number, step in enumerate(one.steps, 1) if step.undo]
     yield "set -eu"
+    if any(step.command[:1] == ("attn-doctor",) for step in one.steps):
+        # what verifies at the end must be there before anything is touched
+        yield "if ! command -v attn-doctor >/dev/null 2>&1; then"
+        yield "    echo 'attn-doctor is not on PATH: put the folder it lies in there first' >&2"
+        yield "    exit 2"
+        yield "fi"
     yield "step='before the first step'"
     yield from (f"done_{number}=no" for number, _ in undoing)
     yield ""

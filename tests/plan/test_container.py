@@ -23,7 +23,7 @@ from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import images, torch_builds
 from attn_doctor.knowledge.versions import major_minor, numbers
 from attn_doctor.machine import whatif
-from attn_doctor.machine.facts import Known
+from attn_doctor.machine.facts import Known, Unknown
 from attn_doctor.machine.probes.gpus import Gpu
 from attn_doctor.machine.probes.tools import Tools
 from attn_doctor.plan import container, dockerfile
@@ -326,6 +326,30 @@ def test_a_source_build_is_bounded() -> None:
     none = chosen(B200, "ram=4GiB", torch="2.13.0+cu129")
     assert none.dockerfile is None
     assert any("GiB" in reason for reason in none.obstacles)
+
+
+def test_memory_that_could_not_be_read_is_not_made_up() -> None:
+    machine = made(B200, "cores=64")
+    readings = machine.facts.readings | {"memory": Unknown("no /proc/meminfo")}
+    one = container.choose(Machine(msgspec.structs.replace(machine.facts, readings=readings)), torch="2.13.0+cu129")
+    assert "ARG MAX_JOBS=1\nARG NVCC_THREADS=1\n" in text(one)
+    assert "Its memory could not be read" in text(one)
+    assert "For the memory" not in text(one)
+    assert any("could not be read, so it compiles with one job" in warning for warning in one.warnings)
+    known = chosen(B200, "ram=64GiB", "cores=16", torch="2.13.0+cu129")
+    assert not any("could not be read" in sentence for sentence in (*known.warnings, text(known)))
+
+
+@pytest.mark.parametrize("arch", ["ppc64le", "riscv64"])
+def test_a_processor_that_no_image_is_made_for(arch: str) -> None:
+    machine = made(H100)
+    system = machine.facts.readings["system"]
+    other = Known(msgspec.structs.replace(system.value, arch=arch), source="test")
+    readings = machine.facts.readings | {"system": other}
+    one = container.choose(Machine(msgspec.structs.replace(machine.facts, readings=readings)))
+    assert one.dockerfile is None
+    assert len(one.obstacles) == 1
+    assert arch in one.obstacles[0]
 
 
 def test_a_torch_that_nothing_fits_and_nothing_compiles_against() -> None:

@@ -149,3 +149,19 @@ def test_nothing_is_left_out_of_the_script() -> None:
     text = _script.script(one)
     places = [text.index(_plan.command(step)) for step in one.steps]
     assert places == sorted(places)
+
+
+@posix
+def test_without_attn_doctor_on_the_path_nothing_is_touched(tmp_path: Path) -> None:
+    one = of_steps(step("touch", "touch", str(tmp_path / "x")), step("verify", "attn-doctor", "check"))
+    done = subprocess.run(
+        ["/bin/sh"],
+        input=_script.script(one),
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "not on PATH" in done.stderr
+    assert not (tmp_path / "x").exists()

@@ -6,10 +6,12 @@ import os
 import re
 import time
 
+import msgspec
 import pytest
 
 from attn_doctor.wheels import catalogue
 from attn_doctor.wheels.catalogue import Wheel, wheels
+from attn_doctor.wheels.tables import GpuCodeRow
 
 EVERYTHING = [wheel for package in catalogue.packages() for wheel in wheels(package)]
 
@@ -206,3 +208,17 @@ def test_one_torch_minor_costs_no_more_than_its_share() -> None:
     catalogue._shelf_wheels.cache_clear()
     wheels("flash-attn", "2.8")
     assert catalogue._shelf_wheels.cache_info().currsize == 1
+
+
+def test_a_file_of_the_index_has_the_code_of_its_toolkit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory `cu126` is a toolkit of 12.6: rows that go by the toolkit count for it."""
+    old = GpuCodeRow("xformers", "test", as_of="2026-11-25", toolkit_before="12.8", limit=("sm_80",))
+    facts = catalogue.build_facts()
+    rows = (old, *facts.gpu_code)
+    monkeypatch.setattr(catalogue, "build_facts", lambda: msgspec.structs.replace(facts, gpu_code=rows))
+    catalogue._gpu_code.cache_clear()
+    try:
+        every = [wheel for wheel in catalogue.embedded_index_wheels() if wheel.version == "0.0.32.post2"]
+    finally:
+        catalogue._gpu_code.cache_clear()
+    assert {(wheel.cuda, wheel.gpu_limit == ("sm_80",)) for wheel in every} == {("cu126", True), ("cu129", False)}

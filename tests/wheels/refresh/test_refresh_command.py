@@ -267,6 +267,21 @@ def test_credentials_of_an_index_are_used_and_never_shown(
     assert "t0k3n" not in kept
 
 
+def test_metadata_of_an_index_that_wants_credentials(world: World, refresh: Any) -> None:
+    """They go along; and what is refused there says nothing of the pages."""
+    kinds = "xformers", "flashinfer_cubin"
+    names = [f"{kind}-0.99.{patch}-py39-none-manylinux_2_28_x86_64.whl" for kind in kinds for patch in range(2)]
+    for name in names:
+        rows = world.packages.setdefault(name.partition("-")[0].replace("_", "-"), [])
+        rows.append({"filename": name, "core-metadata": True})
+    world.faults["/files/"] = fail(401)
+    index = f"http://some%40one:s3cr3t@127.0.0.1:{world.port}/simple/"
+    assert refresh("--source", "pypi", env={"PIP_INDEX_URL": index})["by_name"]["pypi"]["reason"] is None
+    asked = world.asked("/files/")
+    assert {path for path, _, _ in asked} == {f"/files/{name}.metadata" for name in names}
+    assert {headers.get("Authorization") for _, headers, _ in asked} == {"Basic c29tZUBvbmU6czNjcjN0"}
+
+
 def test_a_page_that_names_no_wheel_says_nothing(world: World, refresh: Any, found: Any) -> None:
     before = found("fa4", "--source", "pypi")
     world.faults["/simple/"] = say(b"<html><a href='/login'>Please log in</a></html>", "text/html")
