@@ -67,7 +67,7 @@ def _by_build(package: str, version: str, build: Build, machine: Machine) -> Ite
     )
     yield Words(
         "poetry",
-        "a shell, for poetry has no switch for build isolation",
+        "a shell (poetry has no switch for build isolation)",
         (*exports, f"poetry run {install}"),
     )
     yield Words("pixi", "pixi.toml", ("[pypi-options]", f'no-build-isolation = ["{package}"]'))
