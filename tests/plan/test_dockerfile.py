@@ -18,15 +18,16 @@ from attn_doctor.plan.dockerfile.parse import parse
 from attn_doctor.plan.dockerfile.pip import installation
 from attn_doctor.plan.dockerfile.shell import commands
 
-NO_GPU = Machine(whatif.simulate([]))
-RTX3090 = Machine(whatif.simulate(["gpu=NVIDIA GeForce RTX 3090"]))
+ROOMY = "ram=256GiB"  # of jobs that are too many for the memory a file of its own speaks
+NO_GPU = Machine(whatif.simulate([ROOMY]))
+RTX3090 = Machine(whatif.simulate(["gpu=NVIDIA GeForce RTX 3090", ROOMY]))
 PYTORCH = "https://download.pytorch.org/whl/"
 RELEASES = "https://github.com/Dao-AILab/flash-attention/releases/download/"
 WHEEL_28 = f"{RELEASES}v2.8.3.post1/flash_attn-2.8.3.post1%2Bcu12torch2.8cxx11abiTRUE-cp312-cp312-linux_x86_64.whl"
 
 
 def machine(*keys: str) -> Machine:
-    return Machine(whatif.simulate([*keys]))
+    return Machine(whatif.simulate([ROOMY, *keys]))
 
 
 def judged(*lines: str, on: Machine = NO_GPU) -> Judgement:
@@ -323,7 +324,11 @@ def test_f18_a_runtime_base_of_128_and_torch_of_cu130() -> None:
     )
     assert found(*lines) == [("no-nvcc", 4)]
     assert "nvcc 12.8 against torch's 13.0 is another major" in said(*lines)
-    assert judged(*lines).findings[0].fix == ("FROM nvidia/cuda:13.0.2-devel-ubuntu22.04",)
+    whose, wheel, otherwise, devel = judged(*lines).findings[0].fix
+    assert whose.startswith("# built by ")
+    assert re.fullmatch(r'pip install --no-deps "flash-attn @ https://\S+cu130torch2\.9-cp310-cp310-\S+\.whl"', wheel)
+    assert otherwise.startswith("# or compile it")
+    assert devel == "FROM nvidia/cuda:13.0.2-devel-ubuntu22.04"
 
 
 def test_f18_the_usual_advice_still_fails() -> None:

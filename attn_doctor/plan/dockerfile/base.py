@@ -12,6 +12,8 @@ CUDA_TAG = r"(?a)(\d+\.\d+(?:\.\d+)?)(?:-cudnn\d*)?-(base|runtime|devel)(?:-([a-
 TORCH_TAG = r"(?a)(\d+\.\d+\.\d+)-cuda(\d+\.\d+)-cudnn\d+-(runtime|devel)"
 PYTHON_TAG = r"(?a)(3\.\d+)(?:\.\d+)?(?:-[\w.-]+)?"
 UBUNTU = {"jammy": "22.04", "noble": "24.04", "focal": "20.04", "bionic": "18.04"}
+MUSL_TAG = r"(?a)(?:.+-)?alpine[\d.]*"
+MUSL_TOO = ("astral-sh/uv",)
 PLAIN = ("ubuntu", "debian", "python", "fedora", "rockylinux", "almalinux", "alpine")
 
 
@@ -27,6 +29,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     glibc: str | None = None
     torch: str | None = None
     distribution: str | None = None
+    musl: bool = False
+    """Its C library is musl, for which no torch is published."""
 
 
 def image(reference: str) -> Image:
@@ -50,7 +54,13 @@ def image(reference: str) -> Image:
         )
     if repository in PLAIN:
         return _plain(reference, repository, tag)
-    return Image(reference=reference, repository=repository)
+    return Image(reference=reference, repository=repository, musl=_is_musl(repository, tag))
+
+
+def _is_musl(repository: str, tag: str) -> bool:
+    """Alpine, and Docker's own images on it; of others, some bring a glibc along."""
+    own = "/" not in repository or repository in MUSL_TOO
+    return repository == "alpine" or (own and re.fullmatch(MUSL_TAG, tag) is not None)
 
 
 def _plain(reference: str, repository: str, tag: str) -> Image:
@@ -64,6 +74,7 @@ def _plain(reference: str, repository: str, tag: str) -> Image:
         python=python[1] if python else on.python if on else None,
         glibc=on.glibc if on else None,
         distribution=on.name if on else None,
+        musl=_is_musl(repository, tag),
     )
 
 

@@ -1,102 +1,128 @@
-"""A source build of flash-attn in a Dockerfile: what stands against it."""
+"""A source build of flash-attn in a Dockerfile: what stands against it, and the published file that spares it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import source_build
 from attn_doctor.knowledge import attention, images
+from attn_doctor.knowledge.attention import SourceBuild
+from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import major, major_minor, numbers
-from attn_doctor.plan.dockerfile.files import fitting_file, torch_of
+from attn_doctor.plan.dockerfile import fetched
+from attn_doctor.plan.dockerfile.base_image import image_fault
+from attn_doctor.plan.dockerfile.case import Case
+from attn_doctor.plan.dockerfile.fetched import PACKAGE
+from attn_doctor.plan.dockerfile.files import fitting_file
 from attn_doctor.plan.dockerfile.finding import Finding
-from attn_doctor.plan.dockerfile.pip import Installation, Requirement
-from attn_doctor.plan.dockerfile.stages import Event, Stage
+from attn_doctor.plan.dockerfile.jobs import jobs
+from attn_doctor.plan.dockerfile.pip import Installation, Requirement, is_file
+from attn_doctor.plan.dockerfile.torch_line import first, runs
 from attn_doctor.plan.dockerfile.torches import INDEX_VARIANT, Torch
-from attn_doctor.wheels import catalogue
 from attn_doctor.wheels.catalogue import version_key
 
-if TYPE_CHECKING:
-    from attn_doctor.judgement.view import Machine
-
-PACKAGE = "flash-attn"
-UPSTREAM = "fa-official"
 NO_ISOLATION = ("PIP_NO_BUILD_ISOLATION", "UV_NO_BUILD_ISOLATION")
+OWN_STAGE = "# in a stage of its own, which runs on no GPU; copy what it builds:"
+ELSE_COMPILE = "# or compile it, on an image with the nvcc for this torch:"
 
 
-def build(event: Event, inst: Installation, machine: Machine) -> Iterator[Finding]:
+def build(case: Case) -> Iterator[Finding]:
     """What stands against a source build of flash-attn."""
-    wanted = inst.wanted(PACKAGE)
-    if wanted is None or not _compiles(inst, wanted):
+    wanted = case.inst.wanted(PACKAGE)
+    if wanted is None or not _compiles(case.inst, wanted):
         return
-    yield from _order(event, inst)
-    stage, line = event.stage, event.line
-    torch = torch_of(event, inst)
+    found = tuple(_obstacles(case, wanted))
+    # a line has one fix: what takes the place of the command needs no isolation switched off
+    replaced = any(line.startswith(case.pip) for one in found for line in one.fix)
+    yield from _order(case, wanted, replaced=replaced)
+    yield from found
+
+
+def _order(case: Case, wanted: Requirement, *, replaced: bool) -> Iterator[Finding]:
+    """Whether the set-up finds torch when it runs."""
+    if not _without_isolation(case.inst):
+        said = "flash-attn's set-up imports torch, and pip runs it in an environment of its own, which has none."
+        again = f"{case.pip} --no-build-isolation {_written(wanted)}"
+        yield Finding("build-isolation", case.line, said, () if replaced else (again,))
+    elif case.stage.torch is None and case.inst.wanted("torch"):
+        said = "flash-attn's set-up imports torch, which the same command is only about to install: torch goes first."
+        yield Finding("torch-not-there-yet", case.line, said)
+
+
+def _written(wanted: Requirement) -> str:
+    """As it stands in the file, in quotes where a shell would take it apart."""
+    text = f"{wanted.name} @ {wanted.url}" if wanted.url else f"{wanted.name}{wanted.specifier}"
+    return f'"{text}"' if re.search(r"[\s<>!~;]", text) else text
+
+
+def _obstacles(case: Case, wanted: Requirement) -> Iterator[Finding]:
+    stage, torch = case.stage, case.torch
     if stage.has_nvcc is False:
-        yield _no_nvcc(line, stage, torch)
+        yield _no_nvcc(case, wanted)
     elif torch and torch.cuda == "":
         said = f"flash-attn needs a CUDA build of torch; line {torch.line} installs another."
-        yield Finding("torch-without-cuda", line, said)
+        yield Finding("torch-without-cuda", case.line, said)
     elif stage.nvcc and torch and torch.cuda and major(stage.nvcc) != major(torch.cuda):
-        yield _other_major(line, stage.nvcc, stage, torch)
+        yield _other_major(case, wanted, stage.nvcc, torch)
+    elif files := fetched.asked_for(case, wanted.exact):
+        yield from fetched.problems(case, wanted, files)
     else:
-        yield from _build_or_fetch(event, torch, wanted, inst, machine.capabilities)
+        yield from _compiling(case, wanted)
 
 
-def _order(event: Event, inst: Installation) -> Iterator[Finding]:
-    """Whether the set-up finds torch when it runs."""
-    if not _without_isolation(inst):
-        said = "flash-attn's set-up imports torch, and pip runs it in an environment of its own, which has none."
-        yield Finding("build-isolation", event.line, said, ("pip install --no-build-isolation flash-attn==...",))
-    elif event.stage.torch is None and inst.wanted("torch"):
-        said = "flash-attn's set-up imports torch, which the same command is only about to install: torch goes first."
-        yield Finding("torch-not-there-yet", event.line, said)
-
-
-def _build_or_fetch(
-    event: Event, torch: Torch | None, wanted: Requirement, inst: Installation, gpus: tuple[str, ...]
-) -> Iterator[Finding]:
-    stage, line = event.stage, event.line
-    asks_for = _asks_for(torch, wanted)
-    if not _is_fetched(stage, torch, wanted, inst, asks_for):
-        yield from _compiling(line, torch, wanted, inst, gpus)
-    elif asks_for and torch:
-        said = (
-            f"flash-attn {wanted.exact} asks its releases for a file of CUDA {asks_for} beside torch of CUDA "
-            f"{torch.cuda}, and then misses libcudart.so.{asks_for}: name the file of CUDA {major(torch.cuda or '')}."
-        )
-        yield Finding("fetched-for-another-cuda", line, said, fitting_file(stage, torch, inst, PACKAGE))
-
-
-def _compiling(
-    line: int, torch: Torch | None, wanted: Requirement, inst: Installation, gpus: tuple[str, ...]
-) -> Iterator[Finding]:
+def _compiling(case: Case, wanted: Requirement) -> Iterator[Finding]:
     """Nothing is fetched: the compiler runs."""
     row = attention.source_build(PACKAGE, "2")
-    version = wanted.exact or row.version
-    known = wanted.url is None and version_key(version) <= version_key(row.version)
-    if known and torch and torch.version and numbers(torch.version)[:2] >= numbers(row.max_torch_excluded):
-        said = f"flash-attn {version} does not compile against torch {torch.version}: {row.why_max}."
-        yield Finding("source-against-torch", line, said)
-    elif not inst.env.get("MAX_JOBS", "").strip():
-        said = (
-            "flash-attn may be compiled here without MAX_JOBS: a compiler process takes up to "
-            f"{row.process_peak_gib:g} GiB, one for each architecture, and the default starts too many for the memory."
-        )
-        archs = ";".join(source_build.architectures(row, gpus))
-        narrowed = (f'ENV FLASH_ATTN_CUDA_ARCHS="{archs}"',) if archs else ()
-        yield Finding("no-max-jobs", line, said, ("ARG MAX_JOBS=4", *narrowed))
+    version, torch = wanted.exact or row.version, case.torch
+    if torch and (why := _refused(wanted, torch)):
+        said = f"flash-attn {version} does not compile against torch {torch.version}: {why}."
+        fix = fitting_file(case, PACKAGE, wanted.exact)
+        yield Finding("source-against-torch", case.line, said + ("" if fix else _take_older(case, row)), fix)
+        return
+    yield from _old_nvcc(case, wanted, row)
+    yield from jobs(case, version)
+
+
+def _old_nvcc(case: Case, wanted: Requirement, row: SourceBuild) -> Iterator[Finding]:
+    """The compiler makes no code for a GPU of this machine."""
+    nvcc, gpus = case.stage.nvcc, case.machine.capabilities
+    able = tuple(on for on in gpus if capability(on)[0] in row.majors)
+    least = source_build.least_nvcc(row, able)
+    if not able or nvcc is None or numbers(nvcc) >= numbers(least):
+        return
+    said = (
+        f"nvcc {major_minor(nvcc)} makes no code for compute capability {', '.join(able)}: the first that does is "
+        f"{least}."
+    )
+    torch = case.mended
+    newer = torch is not None and torch.cuda is not None and numbers(torch.cuda) >= numbers(least)
+    yield Finding("nvcc-too-old-for-gpu", case.line, said, _file_or_devel(case, wanted) if newer else ())
+
+
+def _take_older(case: Case, row: SourceBuild) -> str:
+    """Where no file fits and none can be made."""
+    if said := first(case):
+        return said
+    return f" No published file is known to fit either: take a torch before {row.max_torch_excluded}."
+
+
+def _refused(wanted: Requirement, torch: Torch) -> str | None:
+    """Why no release up to the newest that is known compiles against that torch."""
+    row = attention.source_build(PACKAGE, "2")
+    known = wanted.url is None and version_key(wanted.exact or row.version) <= version_key(row.version)
+    too_new = torch.version is not None and numbers(torch.version)[:2] >= numbers(row.max_torch_excluded)
+    return row.why_max if known and too_new else None
 
 
 def _compiles(inst: Installation, wanted: Requirement) -> bool:
     """Whether pip gets a source; False too where an unknown index or folder may hold a wheel."""
-    if wanted.url is not None and wanted.url.partition("#")[0].endswith(".whl"):
+    if is_file(wanted):
         return False
     places = [url for option in ("--index-url", "--extra-index-url") for url in inst.options.get(option, ())]
     if inst.has("--find-links", "--only-binary") or any(not re.search(INDEX_VARIANT, url) for url in places):
         return False
-    return inst.env.get("FLASH_ATTENTION_SKIP_CUDA_BUILD", "FALSE").upper() != "TRUE"
+    return inst.env.get("FLASH_ATTENTION_SKIP_CUDA_BUILD") != "TRUE"
 
 
 def _without_isolation(inst: Installation) -> bool:
@@ -104,59 +130,58 @@ def _without_isolation(inst: Installation) -> bool:
     return inst.has("--no-build-isolation") or any(inst.env.get(name) for name in NO_ISOLATION) or bool(named)
 
 
-def _no_nvcc(line: int, stage: Stage, torch: Torch | None) -> Finding:
-    said = f"flash-attn is compiled here, and {stage.image.reference} has no nvcc: only images called devel have."
-    if torch is None or not torch.cuda:
-        return Finding("no-nvcc", line, said)
+def _no_nvcc(case: Case, wanted: Requirement) -> Finding:
+    stage, torch = case.stage, case.mended
+    said = (
+        f"flash-attn is compiled here, and {stage.image.reference} has no nvcc: only images called devel have. Its "
+        "set-up asks for nvcc even where it then fetches a file."
+    )
     has = stage.image.cuda
-    if has and major(has) != major(torch.cuda):
+    if has and torch and torch.cuda and major(has) != major(torch.cuda):
         have = major_minor(has)
         said += f" {have}-devel would fail as well: nvcc {have} against torch's {torch.cuda} is another major."
-    return Finding("no-nvcc", line, said, _devel(stage, torch))
+    fix = _file_or_devel(case, wanted)
+    if not fix and torch and (why := _refused(wanted, torch)):
+        said += f" A compiler would not help: flash-attn does not compile against torch {torch.version} ({why})."
+        said += _take_older(case, attention.source_build(PACKAGE, "2"))
+    elif not fix:
+        said += first(case)
+    return Finding("no-nvcc", case.line, said, fix)
 
 
-def _other_major(line: int, nvcc: str, stage: Stage, torch: Torch) -> Finding:
+def _other_major(case: Case, wanted: Requirement, nvcc: str, torch: Torch) -> Finding:
     said = (
         f"flash-attn is compiled with nvcc {major_minor(nvcc)} against torch of CUDA {torch.cuda} (line {torch.line}): "
-        f"another major, which torch's build refuses. Take an image of CUDA {major(torch.cuda or '')}, or a torch of "
-        f"CUDA {major(nvcc)}."
+        "another major, which torch's build refuses."
     )
-    return Finding("toolkit-major", line, said, _devel(stage, torch))
+    mended = case.mended
+    if mended and mended.cuda and major(mended.cuda) == major(nvcc):
+        said += f" The torch that line {torch.line} should have instead goes with this nvcc."
+        return Finding("toolkit-major", case.line, said)
+    said += f" Take an image of CUDA {major(torch.cuda or '')}, or a torch of CUDA {major(nvcc)}."
+    return Finding("toolkit-major", case.line, said, _file_or_devel(case, wanted))
 
 
-def _devel(stage: Stage, torch: Torch) -> tuple[str, ...]:
-    """The image whose toolkit is of torch's CUDA."""
-    on = stage.image.distribution or images.table().distributions[-1].name
-    tag = images.tag(torch.cuda or "", "devel", on, stage.arch)
-    return (f"FROM {tag}",) if tag else ()
+def _file_or_devel(case: Case, wanted: Requirement) -> tuple[str, ...]:
+    """The published file, which needs no compiler; then the image that has one."""
+    file, torch = fitting_file(case, PACKAGE, wanted.exact), case.mended
+    compiles = torch is not None and torch.cuda and runs(torch, case) and _refused(wanted, torch) is None
+    devel = _devel(case, torch, other_python=not file) if torch and compiles else None
+    if devel is None:
+        return file
+    if image_fault(devel, devel.partition(":")[0], torch.cuda if torch else None, case.machine):
+        return file or (OWN_STAGE, f"FROM {devel} AS build")
+    return (*file, ELSE_COMPILE, f"FROM {devel}") if file else (f"FROM {devel}",)
 
 
-def _is_fetched(
-    stage: Stage, torch: Torch | None, wanted: Requirement, inst: Installation, asks_for: int | None
-) -> bool:
-    """Whether upstream has a file of that version for what is here: its set-up then takes that and compiles nothing.
-
-    What is not known does not count: where some file would do, nothing is said of a compiler.
-    """
-    if wanted.exact is None or inst.env.get("FLASH_ATTENTION_FORCE_BUILD", "FALSE").upper() == "TRUE":
-        return False
-    minor = major_minor(torch.version) if torch and torch.version else None
-    cuda = asks_for or (major(torch.cuda) if torch and torch.cuda else None)
-    python = inst.python or stage.python
-    tag = f"cp{python.replace('.', '')}" if python else None
-    return any(
-        wheel.version == wanted.exact
-        and wheel.source == UPSTREAM
-        and wheel.platform == f"linux_{stage.arch}"
-        and cuda in (None, major(catalogue.cuda_version(wheel.cuda) or ""))
-        and tag in (None, wheel.python_tag)
-        for wheel in catalogue.wheels(PACKAGE, minor)
-    )
-
-
-def _asks_for(torch: Torch | None, wanted: Requirement) -> int | None:
-    """The CUDA major of the file that an older set-up asks for, where it is not torch's."""
-    row = images.table().fetches
-    if not (torch and torch.cuda and wanted.exact) or major(torch.cuda) != row.torch_cuda:
-        return None
-    return row.asks_for if version_key(wanted.exact) < version_key(row.before) else None
+def _devel(case: Case, torch: Torch, *, other_python: bool) -> str | None:
+    """The image whose toolkit is of torch's CUDA: the same one with a compiler, where there is such."""
+    stage, own, cuda = case.stage, case.stage.image, torch.cuda or ""
+    if own.torch and own.has_nvcc is False and major(own.cuda or "") == major(cuda):
+        return f"{own.reference.partition('@')[0].removesuffix('-runtime')}-devel"
+    others = images.table().distributions
+    names = [own.distribution] if own.distribution else []
+    names += [row.name for row in others if row.python == stage.python]
+    names += [row.name for row in reversed(others)] if other_python or stage.python is None else []
+    tags = (images.tag(cuda, "devel", name, stage.arch) for name in names)
+    return next((tag for tag in tags if tag), None)

@@ -3,58 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from attn_doctor.knowledge import torch_builds
 from attn_doctor.knowledge.versions import major_minor
+from attn_doctor.plan.dockerfile.case import Case
 from attn_doctor.plan.dockerfile.finding import Finding
-from attn_doctor.plan.dockerfile.pip import Installation, decoded, last_part, normalise
-from attn_doctor.plan.dockerfile.stages import Event, Stage
-from attn_doctor.plan.dockerfile.torches import Torch, torch_cuda, torch_version
+from attn_doctor.plan.dockerfile.pip import decoded, last_part, normalise
+from attn_doctor.plan.dockerfile.torch_line import runs
+from attn_doctor.plan.dockerfile.torches import Torch
 from attn_doctor.wheels import catalogue
 from attn_doctor.wheels.catalogue import Wheel
 from attn_doctor.wheels.resolve import Key, fitting
 from attn_doctor.wheels.search import COMPARISONS, Aspect, Filters
-
-if TYPE_CHECKING:
-    from attn_doctor.judgement.view import Machine
 
 PACKAGES = ("flash-attn", "flash-attn-3", "xformers", "sageattention")
 WHEEL = r"(?a)(?P<name>[A-Za-z0-9_.]+)-(?P<version>[^-]+)-(?P<python>[^-]+)-(?P<abi>[^-]+)-(?P<platform>[^-]+)\.whl"
 BUILT = r"(?ai)\+?(?:cu(?P<cuda>\d{2,3}))?(?:torch(?P<torch>\d+\.\d+(?:\.\d+)?))?(?:cxx11abi(?P<abi>TRUE|FALSE))?"
 
 
-def wheels(event: Event, inst: Installation, machine: Machine) -> Iterator[Finding]:
+def wheels(case: Case) -> Iterator[Finding]:
     """Published files that are named by URL or path, against what is in the image."""
-    torch = torch_of(event, inst)
-    for one in inst.requirements:
+    for one in case.inst.requirements:
         wheel = published(one.url) if one.url and (one.file or "").endswith(".whl") else None
         if wheel is None or wheel.package not in PACKAGES:
             continue
-        differs = list(_differences(wheel, event, inst, machine))
+        differs = differences(wheel, case)
         if differs:
             said = f"{wheel.filename} does not fit: {'; '.join(differs)}."
-            yield Finding("wheel-does-not-fit", event.line, said, fitting_file(event.stage, torch, inst, wheel.package))
+            yield Finding("wheel-does-not-fit", case.line, said, fitting_file(case, wheel.package, wheel.version))
 
 
-def _differences(wheel: Wheel, event: Event, inst: Installation, machine: Machine) -> Iterator[str]:
-    stage = event.stage
-    torch = torch_of(event, inst)
-    python = inst.python or stage.python
+def differences(wheel: Wheel, case: Case) -> tuple[str, ...]:
+    """What keeps a file from loading, as far as enough is known; the C++ ABI only where nothing else does."""
+    torch = case.torch
     compare: list[Aspect] = ["platform"]
-    compare += ["python"] if python else []
-    compare += ["libc"] if stage.glibc else []
-    compare += ["gpu"] if machine.nvidia else []
+    compare += ["python"] if case.python else []
+    compare += ["libc"] if case.stage.glibc else []
+    compare += ["gpu"] if case.machine.nvidia else []
     compare += ["torch"] if torch and torch.version and wheel.torch else []
     compare += ["cuda"] if torch and torch.cuda is not None and wheel.cuda else []
-    have = torch or Torch(None, None, event.line)
-    filters = Filters(package=wheel.package, key=_key(stage, have, python or "", machine.capabilities))
+    filters = Filters(package=wheel.package, key=_key(case, torch or Torch(None, None, case.line)))
     texts = [text for aspect in compare if (text := COMPARISONS[aspect][1](wheel, filters))]
     if not texts and {"torch", "cuda"} <= set(compare) and filters.key.cxx11abi is not None:
         abi = COMPARISONS["abi"][1](wheel, filters)
         texts = [abi] if abi else []
-    yield from texts
+    return tuple(texts)
 
 
 def published(url: str) -> Wheel | None:
@@ -99,32 +93,45 @@ def _by_its_name(filename: str, package: str, found: re.Match[str], built: re.Ma
     )
 
 
-def fitting_file(stage: Stage, torch: Torch | None, inst: Installation, package: str) -> tuple[str, ...]:
-    """The published file that fits what is there, where enough of that is known."""
-    python = inst.python or stage.python
-    if not (torch and torch.version and torch.cuda and python):
+def fitting_file(case: Case, package: str, version: str | None = None) -> tuple[str, ...]:
+    """The published file that fits, where enough is known; of equally trusted ones that of the version asked for."""
+    torch = case.mended
+    found = fitting_wheels(case, torch, package) if torch else ()
+    if torch is None or not found or not runs(torch, case):
         return ()
-    found = [wheel for wheel in fitting(package, _key(stage, torch, python, ())) if wheel.url]
-    return (f'pip install --no-deps "{package} @ {(found[0].url or "").replace("+", "%2B")}"',) if found else ()
+    best = _of_version(found, version)
+    whose = (f"# built by {best.source}, not by the authors of {package}",) if best.trust != "upstream" else ()
+    url = (best.url or "").replace("+", "%2B")
+    return (*whose, f'{case.pip} --no-deps "{package} @ {url}"')
 
 
-def torch_of(event: Event, inst: Installation) -> Torch | None:
-    """The torch that a package is installed beside: the one that is there, else that of the same command."""
-    wanted = inst.wanted("torch")
-    if event.stage.torch or wanted is None:
-        return event.stage.torch
-    return Torch(torch_version(wanted), torch_cuda(inst, event.stage.arch), event.line)
+def _of_version(ranked: Sequence[Wheel], version: str | None) -> Wheel:
+    first = ranked[0]
+    return next((one for one in ranked if one.version == version and one.trust == first.trust and sure(one)), first)
 
 
-def _key(stage: Stage, torch: Torch, python: str, gpus: tuple[str, ...]) -> Key:
+def sure(wheel: Wheel) -> bool:
+    """Whether it certainly exists, and was built against a torch that was released."""
+    return wheel.confidence != "low" and ".dev" not in (wheel.built_with_torch or "")
+
+
+def fitting_wheels(case: Case, torch: Torch, package: str) -> tuple[Wheel, ...]:
+    """Every published file that fits that torch here, best first."""
+    if not (torch.version and torch.cuda and case.python):
+        return ()
+    return tuple(wheel for wheel in fitting(package, _key(case, torch)) if wheel.url)
+
+
+def _key(case: Case, torch: Torch) -> Key:
+    stage = case.stage
     return Key(
         os="linux",
         arch=stage.arch,
         libc=f"glibc-{stage.glibc}" if stage.glibc else None,
-        python=python,
+        python=case.python or "",
         torch=torch.version,
         torch_cuda=torch.cuda or None,
         torch_release=True,
         cxx11abi=torch_builds.cxx11abi(torch.version, torch.cuda, "linux", stage.arch) if torch.version else None,
-        capabilities=gpus,
+        capabilities=case.machine.capabilities,
     )

@@ -126,6 +126,11 @@ def apt_packages(command: Command) -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_file(one: Requirement) -> bool:
+    """Whether a finished wheel is named, by URL or path."""
+    return one.url is not None and one.url.partition("#")[0].endswith(".whl")
+
+
 def normalise(name: str) -> str:
     """'flash_attn' -> 'flash-attn'."""
     return re.sub(r"[-_.]+", "-", name).lower()

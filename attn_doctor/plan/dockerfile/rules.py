@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.judgement.view import driver_runs
-from attn_doctor.knowledge import attention, capability, cuda, images, torch_builds
+from attn_doctor.knowledge import images, torch_builds
 from attn_doctor.knowledge.requirements import requirement, satisfies
 from attn_doctor.knowledge.versions import major, major_minor, numbers, public
-from attn_doctor.plan.dockerfile import compiled, files
+from attn_doctor.plan.dockerfile import compiled, files, torch_line
+from attn_doctor.plan.dockerfile.advice import advice
+from attn_doctor.plan.dockerfile.base_image import image_fault
+from attn_doctor.plan.dockerfile.case import Case
 from attn_doctor.plan.dockerfile.finding import Finding
+from attn_doctor.plan.dockerfile.musl import no_torch
 from attn_doctor.plan.dockerfile.pip import Installation, Requirement, apt_packages
 from attn_doctor.plan.dockerfile.stages import Event, Stage, Walk
 from attn_doctor.plan.dockerfile.torches import torch_cuda, torch_version
@@ -19,32 +22,39 @@ from attn_doctor.wheels.catalogue import wheels
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
 
+ONCE_A_STAGE = ("externally-managed", "no-torch-for-musl")
 ENVIRONMENT = ("RUN python3 -m venv /opt/venv", "ENV PATH=/opt/venv/bin:$PATH")
 
 
 def findings(walked: Walk, machine: Machine) -> tuple[Finding, ...]:
     """Everything that is wrong, in the order of the file; each thing once."""
     found: list[Finding] = [*_base_image(walked.last, machine), *_code_of_base(walked.last, machine)]
-    below = _torch_limit(walked)
+    advised = advice(walked, machine)
     for event in walked.events:
         found += _driver_packages(event)
-        if event.installs is None:
-            continue
-        found += compiled.build(event, event.installs, machine)
-        found += files.wheels(event, event.installs, machine)
-        found += _managed(event, event.installs)
-        found += _torch(event, event.installs, machine, below)
-        found += _companions(event, event.installs)
-        found += _moved(event, event.installs)
-        found += _replaced(event, event.installs)
+        if event.installs is not None:
+            found += _installation(Case(event, event.installs, machine, advised))
     return tuple(sorted(_once(found), key=lambda one: one.line))
+
+
+def _installation(case: Case) -> Iterator[Finding]:
+    if case.stage.image.musl:
+        yield from no_torch(case)
+        return
+    yield from compiled.build(case)
+    yield from files.wheels(case)
+    yield from _managed(case.event, case.inst)
+    yield from torch_line.torch(case)
+    yield from _companions(case)
+    yield from _moved(case.event, case.inst)
+    yield from _replaced(case.event, case.inst)
 
 
 def _once(found: Iterable[Finding]) -> Iterator[Finding]:
     """Each thing once; what holds for every later command of a stage only where it comes up first."""
     seen: set[object] = set()
     for one in found:
-        same = (one.rule, one.text) if one.rule == "externally-managed" else one
+        same = (one.rule, one.text) if one.rule in ONCE_A_STAGE else one
         if same not in seen:
             seen.add(same)
             yield one
@@ -52,30 +62,9 @@ def _once(found: Iterable[Finding]) -> Iterator[Finding]:
 
 def _base_image(stage: Stage, machine: Machine) -> Iterator[Finding]:
     """The image that runs in the end, against the driver of this machine."""
-    needed = stage.image.cuda
-    if needed is None or machine.driver is None or not machine.nvidia:
-        return
-    have = machine.driver.version
-    if not driver_runs(have, needed, machine.os):
-        floor = cuda.driver_floor(needed, machine.os)
-        yield Finding(
-            "driver-too-old-for-image",
-            stage.line,
-            f"{stage.image.reference} is CUDA {major_minor(needed)}, which needs driver {floor}; here it is {have}.",
-        )
-        return
-    row = images.table().requirement
-    offered = machine.driver.cuda or cuda.cuda_of_driver(have, machine.os)
-    asks = stage.image.repository == images.table().repository and numbers(needed) >= numbers(row.since)
-    branded = any(row.brand in gpu.name for gpu in machine.nvidia)
-    if asks and branded and offered and numbers(offered) < numbers(major_minor(needed)):
-        yield Finding(
-            "driver-refused-by-image",
-            stage.line,
-            f"{stage.image.reference} asks for a driver of CUDA {major_minor(needed)} ({row.variable}); {have} offers "
-            f"{offered}, and on {row.brand} cards the container toolkit refuses to start it. torch's wheels bring "
-            "their own CUDA: plain Ubuntu, or an image of an older CUDA, serves as well.",
-        )
+    cuda, repository = stage.image.cuda, stage.image.repository
+    if fault := image_fault(stage.image.reference, repository, cuda, machine):
+        yield Finding(fault[0], stage.line, fault[1])
 
 
 def _code_of_base(stage: Stage, machine: Machine) -> Iterator[Finding]:
@@ -83,11 +72,8 @@ def _code_of_base(stage: Stage, machine: Machine) -> Iterator[Finding]:
     torch = stage.torch
     if torch is None or torch.line != stage.line or not torch.version or not torch.cuda:
         return
-    inside = torch_builds.arch_list(torch.version, torch.cuda, "linux", stage.arch)
-    lacking = [on for on in machine.capabilities if inside and not capability.covers(inside[0], on)]
-    if lacking and inside:
-        on, has = ", ".join(lacking), capability.short(inside[0])
-        said = f"torch {torch.version} of {stage.image.reference} has no code for compute capability {on} ({has})."
+    if text := torch_line.without_code(torch.version, torch.cuda, stage.arch, machine.capabilities):
+        said = f"torch {torch.version} of {stage.image.reference} {text}"
         yield Finding("no-code-in-torch", torch.line, said)
 
 
@@ -121,80 +107,31 @@ def _managed(event: Event, inst: Installation) -> Iterator[Finding]:
     yield Finding("externally-managed", event.line, said, ENVIRONMENT)
 
 
-def _companions(event: Event, inst: Installation) -> Iterator[Finding]:
+def _companions(case: Case) -> Iterator[Finding]:
     """Packages that belong to another torch than the one in the same command, or the one that is there."""
-    wanted, there = inst.wanted("torch"), event.stage.torch
+    inst = case.inst
+    wanted, there = inst.wanted("torch"), case.stage.torch
     version = torch_version(wanted) if wanted else there.version if there and not inst.has("--no-deps") else None
     pins = torch_builds.pins(version) if version and torch_builds.is_release(version) else None
-    for name in ("torchvision", "torchaudio"):
+    for name in torch_line.COMPANIONS:
         given, right = inst.wanted(name), getattr(pins, name, None)
         exact = public(given.exact) if given and given.exact else None
         if exact and right and _is_bound(name, exact) and numbers(exact)[:2] != numbers(right)[:2]:
-            said = f"{name} {exact} belongs to another torch; that of torch {version} is {right}."
-            yield Finding("companion-of-another-torch", event.line, said)
+            yield Finding("companion-of-another-torch", case.line, _belongs(case, name, exact, str(version)))
+
+
+def _belongs(case: Case, name: str, exact: str, version: str) -> str:
+    """Names the companion of the torch that the fixes of this file name, where they name one."""
+    if case.mended and case.mended.version and case.mended != case.torch:
+        version = case.mended.version
+    right = getattr(torch_builds.pins(version), name, None)
+    return f"{name} {exact} belongs to another torch; that of torch {version} is {right}."
 
 
 def _is_bound(name: str, version: str) -> bool:
     """Whether that release demands one torch alone: the newest no longer do."""
     row = requirement(name, version, "torch")
     return row is None or row.specifier.startswith("==")
-
-
-def _torch(event: Event, inst: Installation, machine: Machine, below: str | None) -> Iterator[Finding]:
-    wanted = inst.wanted("torch")
-    if wanted is None:
-        return
-    stage = event.stage
-    version, runtime = torch_version(wanted), torch_cuda(inst, stage.arch)
-    is_bare = not wanted.specifier and not wanted.url and not inst.has("--constraint", "--requirement")
-    if is_bare and (stage.torch is None or inst.has("--upgrade")):
-        yield Finding("torch-not-pinned", event.line, _unpinned(inst, runtime), _better(stage, machine, below))
-    if not runtime or not machine.nvidia:
-        return
-    named = f"torch {version or ''}".strip()
-    driver = machine.driver
-    if driver and not driver_runs(driver.version, runtime, machine.os):
-        floor = cuda.driver_floor(runtime, machine.os)
-        said = f"{named} is a build for CUDA {runtime}, which needs driver {floor}; this machine has {driver.version}."
-        yield Finding("driver-too-old-for-torch", event.line, said, _better(stage, machine, below))
-    inside = torch_builds.arch_list(version, runtime, "linux", stage.arch) if version else None
-    lacking = [on for on in machine.capabilities if inside and not capability.covers(inside[0], on)]
-    if lacking and inside:
-        on, has = ", ".join(lacking), capability.short(inside[0])
-        said = f"{named} for CUDA {runtime} has no code for compute capability {on} ({has})."
-        yield Finding("no-code-in-torch", event.line, said, _better(stage, machine, below))
-
-
-def _torch_limit(walked: Walk) -> str | None:
-    """The first torch that flash-attn does not come with, where the file installs flash-attn."""
-    wanted = any(event.installs and event.installs.wanted(compiled.PACKAGE) for event in walked.events)
-    return attention.source_build(compiled.PACKAGE, "2").max_torch_excluded if wanted else None
-
-
-def _better(stage: Stage, machine: Machine, below: str | None) -> tuple[str, ...]:
-    """The newest torch that this driver and every GPU run, of the CUDA major of the compiler that is there."""
-    if not machine.nvidia or machine.driver is None:
-        return ()
-    tag = f"cp{stage.python.replace('.', '')}" if stage.python else None
-    for build in torch_builds.builds("linux", stage.arch):
-        inside = build.arch_list
-        if not build.cuda or not inside or (tag and tag not in (build.python_tags or (tag,))):
-            continue
-        if below and numbers(build.torch)[:2] >= numbers(below):
-            continue
-        same = not stage.nvcc or major(stage.nvcc) == major(build.cuda)
-        served = all(capability.covers(inside, on) for on in machine.capabilities)
-        if same and served and driver_runs(machine.driver.version, build.cuda, machine.os):
-            return (f"pip install torch=={build.torch} --index-url {build.index_url}",)
-    return ()
-
-
-def _unpinned(inst: Installation, runtime: str | None) -> str:
-    if "--index-url" in inst.options or "--extra-index-url" in inst.options:
-        return "torch has no version: the index gives another one with every release, and compiled packages break."
-    newest = torch_builds.newest()
-    of = f", which is {newest} for CUDA {runtime} as of {torch_builds.table().as_of}" if runtime else ""
-    return f"torch has no version: the package index gives its newest{of}, and another one later."
 
 
 def _moved(event: Event, inst: Installation) -> Iterator[Finding]:

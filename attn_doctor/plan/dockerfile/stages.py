@@ -16,6 +16,7 @@ from attn_doctor.plan.dockerfile.torches import Torch, torch_cuda, torch_version
 
 TOOLKIT_PACKAGE = r"(?a)(?:cuda|cuda-toolkit|cuda-nvcc|cuda-compiler|cuda-minimal-build)-(\d+)-(\d+)"
 RUNFILE = r"(?a)(?:.*/)?cuda_(\d+\.\d+)[\w.]*\.run"
+ALPINE_TORCH = r"(?a)py3-(?:py)?torch(?:[=<>~@].*)?"  # built by the distribution itself
 OTHER_PYTHONS = ("conda", "mamba", "micromamba", "pixi", "pyenv", "poetry", "rye", "pdm")
 WHERE_PACKAGES_ARE = ("site-packages", "dist-packages", "venv", "conda", "/usr/local", "/opt", "/root", "/home")
 COMPILED_PACKAGES = ("flash-attn", "flash-attn-3", "xformers", "sageattention")
@@ -39,6 +40,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """Of the FROM that names an image."""
     arch: str
     environment: dict[str, str] = {}
+    exported: frozenset[str] = frozenset()
+    """Of these, what a shell has set."""
     python: str | None = None
     glibc: str | None = None
     nvcc: str | None = None
@@ -191,11 +194,14 @@ def _after(event: Event) -> Stage:
         return stage if event.installs.wheel_only else _installed(event.installs, event.line, stage)
     changed = _exported(command)
     if changed:
-        return msgspec.structs.replace(stage, environment=stage.environment | changed)
+        exported = stage.exported | changed.keys()
+        return msgspec.structs.replace(stage, environment=stage.environment | changed, exported=exported)
     packages = apt_packages(command)
     if packages:
         return _apt(packages, stage)
     program = command.words[0].rpartition("/")[2]
+    if program == "apk" and any(re.fullmatch(ALPINE_TORCH, word) for word in command.words):
+        return msgspec.structs.replace(stage, torch=Torch(None, None, event.line))
     if program in OTHER_PYTHONS or (program == "update-alternatives" and "python" in " ".join(command.words)):
         nvcc = any("nvcc" in word or "cuda" in word for word in command.words)
         stage = msgspec.structs.replace(stage, python=None, torch=stage.torch if not _names_torch(command) else None)
@@ -251,7 +257,7 @@ def _apt(packages: Sequence[str], stage: Stage) -> Stage:
 
 def _installed(inst: Installation, line: int, stage: Stage) -> Stage:
     wanted = inst.wanted("torch")
-    if wanted and not _already_there(wanted, stage):
+    if wanted and not already_there(inst, wanted, stage):
         stage = msgspec.structs.replace(stage, torch=Torch(torch_version(wanted), torch_cuda(inst, stage.arch), line))
     if any(one.name.startswith(("nvidia-cuda-nvcc", "cuda-toolkit")) for one in inst.requirements):
         stage = msgspec.structs.replace(stage, has_nvcc=None, nvcc=None)
@@ -261,8 +267,10 @@ def _installed(inst: Installation, line: int, stage: Stage) -> Stage:
     return stage
 
 
-def _already_there(wanted: Requirement, stage: Stage) -> bool:
-    """`pip install torch` where there is one does nothing."""
+def already_there(inst: Installation, wanted: Requirement, stage: Stage) -> bool:
+    """`pip install torch` where there is one does nothing, unless it is to be the newest."""
     if stage.torch is None or wanted.url:
         return False
-    return not wanted.specifier or (wanted.exact is not None and wanted.exact == stage.torch.version)
+    if not wanted.specifier:
+        return not inst.has("--upgrade")
+    return wanted.exact is not None and wanted.exact == stage.torch.version

@@ -46,6 +46,18 @@ def torch_cuda(inst: Installation, arch: str) -> str | None:
     return torch_builds.default_cuda(version, "linux", arch) if version else None
 
 
+def has_unknown_index(inst: Installation) -> bool:
+    """Whether some index is named that is not PyTorch's own: it may hold anything."""
+    return any(not re.search(INDEX_VARIANT, url) for url in _indexes(inst))
+
+
+def index_cuda(inst: Installation) -> str | None:
+    """'12.8' where the command itself names the CUDA of torch: in its version, its index or uv's backend."""
+    wanted = inst.wanted("torch")
+    variant = local((wanted.exact if wanted else None) or "") or _variant(inst)
+    return torch_builds.cuda_of_variant(variant) if variant else None
+
+
 def _variant(inst: Installation) -> str | None:
     """'cu128' of the index or of uv's --torch-backend."""
     backend = (*inst.options.get("--torch-backend", ()), inst.env.get("UV_TORCH_BACKEND", ""))
