@@ -153,7 +153,13 @@ def test_what_is_no_plan(tmp_path: Path, text: str) -> None:
         (("fa2", "--source", "fa-oficial"), "Did you mean fa-official"),
         (("fa2", "--format", "yaml"), "--format yaml: expected text or json or sh"),
         (("fa2", "--need", "speed"), "there is no need 'speed'"),
+        (("fa2", "--require", "speed"), "there is no backend 'speed'"),
+        (("fa2", "--fail-on", "info"), "--fail-on info: expected error or warning or never"),
+        (("fa2", "--ignore", "AD999"), "--ignore AD999: there is no such finding"),
+        (("flashinfer",), "its files are listed by: attn-doctor wheels flashinfer-python"),
+        (("xformer",), "Did you mean xformers?"),
         (("fa2", "--plan", "plan.json"), "--plan says what to do"),
+        (("--plan", "plan.json", "--require", "sdpa"), "--plan says what to do"),
         (("--plan", "nowhere.json"), "cannot read nowhere.json"),
     ],
 )
@@ -207,3 +213,118 @@ def test_the_output_goes_where_it_is_asked_to(tmp_path: Path) -> None:
 def test_the_same_facts_give_the_same_bytes() -> None:
     for form in ("text", "json", "sh"):
         assert install("fa2", "--format", form).raw == install("fa2", "--format", form).raw
+
+
+# names
+
+
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [
+        ("sage", "sage_attention"),
+        ("SageAttention", "sage_attention"),
+        ("sageattn", "sage_attention"),
+        ("fa", "flash_attention_2"),
+        ("flash-attention", "flash_attention_2"),
+        ("FlashAttention-2", "flash_attention_2"),
+        ("flash_attention2", "flash_attention_2"),
+        ("flash-attn-3", "flash_attention_3"),
+        ("flash_attn_4", "flash_attention_4"),
+        ("xFormers", "xformers"),
+        ("x-formers", "xformers"),
+        ("flex", "flex_attention"),
+        ("torch_sdpa", "sdpa"),
+    ],
+)
+def test_names_as_people_write_them(name: str, backend: str) -> None:
+    assert planned(name)["backend"] == backend
+
+
+# a version where a path belongs
+
+
+@pytest.mark.parametrize("command", [("install", "--dry-run"), ("check",), ("docker",), ("facts",)])
+@pytest.mark.parametrize(("python", "meant"), [("3.12", "3.12"), ("cp313t", "3.13t"), ("3.11.9", "3.11")])
+def test_a_version_where_a_path_belongs_is_told(command: tuple[str, ...], python: str, meant: str) -> None:
+    called = imagined.call(*command, "--python", python)
+    assert (called.code, called.out) == (2, "")
+    assert f"--what-if python={meant}" in " ".join(called.err.split())
+
+
+def test_a_file_of_such_a_name_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "3.12").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert "--what-if" not in imagined.call("check", "--python", "3.12").err
+
+
+# what is not there: a name outside a closed list is a wrong call, a release that nobody published is no plan
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--version", "9.9.9"), 1),
+        (("--version", "nine"), 2),
+        (("--source", "nonsense"), 2),
+        (("--trust", "nonsense"), 2),
+        (("--method", "nonsense"), 2),
+    ],
+)
+def test_what_is_not_there(arguments: tuple[str, ...], code: int) -> None:
+    called = install("fa2", *arguments)
+    assert called.code == code
+    assert bool(called.out) is (code == 1), "a plan that cannot be carried out is printed all the same"
+    files = imagined.call("wheels", *arguments, "--facts", "-", stdin=imagined.facts(*A100))
+    assert arguments[0] == "--method" or files.code == code
+
+
+# what has to be true afterwards
+
+
+def test_another_backend_that_has_to_be_ready_afterwards() -> None:
+    plan = planned("fa2", "--require", "sdpa", "--require", "fa2")
+    assert plan["possible"] is True
+    assert plan["steps"][-1]["command"][-4:] == ["--require", "flash_attention_2", "--require", "sdpa"]
+    refused = install("fa2", "--require", "xformers", "--format", "json")
+    assert refused.code == 1
+    (obstacle,) = refused.json()["obstacles"]
+    assert obstacle.startswith("--require xformers: it would be installable afterwards")
+    assert planned("xformers", "--require", "xformers")["possible"] is True
+
+
+def test_a_finding_that_would_be_left() -> None:
+    keys = (*A100, "pkg.torchvision=0.20.0")
+    left = {finding["code"] for finding in imagined.judged(*keys)["findings"] if finding["severity"] == "error"}
+    assert left
+    plan = planned("fa2", "--fail-on", "error", keys=keys)
+    assert plan["possible"] is False
+    assert any(code in obstacle for code in left for obstacle in plan["obstacles"])
+    ignored = [part for code in sorted(left) for part in ("--ignore", code)]
+    passed = planned("fa2", "--fail-on", "error", *ignored, keys=keys)
+    assert passed["possible"] is True
+    assert passed["steps"][-1]["command"][-len(ignored) :] == ignored
+    assert "error" in passed["steps"][-1]["command"]
+
+
+def test_what_comes_in_with_a_package_is_not_missed_beforehand() -> None:
+    plan = planned("fa4", "--fail-on", "error")
+    assert plan["possible"] is True, plan["obstacles"]
+
+
+# an extra by the CUDA of torch
+
+
+@pytest.mark.parametrize(
+    ("torch", "wanted"), [("2.9.1+cu130", "flash-attn-4[cu13]==4.0.0b36"), ("2.9.1+cu128", "flash-attn-4==4.0.0b36")]
+)
+def test_the_extra_of_a_cuda_major(torch: str, wanted: str) -> None:
+    keys = ("gpu=NVIDIA H100 80GB HBM3", f"torch={torch}")
+    plan = planned("fa4", keys=keys)
+    assert [step["command"][-1] for step in plan["steps"] if step["id"] == "demands"] == [wanted]
+    files = imagined.call("wheels", "fa4", "--format", "json", "--facts", "-", stdin=imagined.facts(*keys)).json()
+    (command,) = files["next_steps"]
+    assert wanted in command
+    assert ("'" in command) is ("[" in wanted), "a shell would take the brackets for a pattern"
+    old = imagined.judged(*keys, "pkg.flash-attn-4=4.0.0b36", "pkg.nvidia-cutlass-dsl=4.4.2")
+    (fix,) = [finding["fix"] for finding in old["findings"] if finding["code"] == "AD315"]
+    assert ("nvidia-cutlass-dsl[cu13]>=" in fix[0]) is ("[" in wanted)

@@ -212,6 +212,11 @@ def test_what_installs_the_file_leaves_torch_alone() -> None:
         ("sage_attention", "sageattention"),
         ("sageattention", "sageattention"),
         ("flashinfer-python", "flashinfer-python"),
+        ("flashinfer", "flashinfer-python"),
+        ("FlashInfer", "flashinfer-python"),
+        ("sage", "sageattention"),
+        ("flash-attention", "flash-attn"),
+        ("SpargeAttn", "spas-sage-attn"),
     ],
 )
 def test_backends_aliases_and_packages(name: str, package: str) -> None:
@@ -252,6 +257,43 @@ def test_what_needs_no_wheel(name: str) -> None:
 )
 def test_a_filter_takes_the_place_of_what_the_machine_says(options: tuple[str, ...], expected: str) -> None:
     assert best(found(*TORCH_28, options=options)) == expected
+
+
+@pytest.mark.parametrize(
+    ("python", "meant"),
+    [("3.11", "3.11"), ("cp311", "3.11"), ("3.11.9", "3.11"), ("3.13t", "3.13t"), ("py310", "3.10")],
+)
+def test_a_version_for_python_is_taken_for_one(python: str, meant: str) -> None:
+    """The issue's own wording: `attn-doctor wheels --python 3.12`."""
+    by_path = found(*TORCH_28, options=("--python", python))
+    assert by_path == found(*TORCH_28, options=("--python-version", meant))
+    assert everywhere("--python", python, "--limit", "1")["query"]["python"] == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "code", "said"),
+    [
+        ("fa2", ("--need", "causal"), 0, ""),
+        ("fa2", ("--need", "mask"), 1, "flash_attention_2 has no mask of one's own"),
+        ("fa2", ("--require", "sdpa"), 0, ""),
+        ("fa2", ("--require", "fa2"), 1, "flash_attention_2 is installable"),
+        ("sdpa", ("--require", "xformers"), 1, "xformers is installable"),
+        ("fa2", ("--fail-on", "error"), 0, ""),
+        ("fa2", ("--fail-on", "never", "--ignore", "AD101"), 0, ""),
+    ],
+)
+def test_what_the_exit_code_may_hang_on_besides(name: str, options: tuple[str, ...], code: int, said: str) -> None:
+    called = call("wheels", name, *options, "--facts", "-", stdin=facts(*TORCH_28))
+    assert called.code == code
+    assert said in " ".join(called.err.split())
+    assert bool(called.err) is (code == 1)
+    assert called.out == call("wheels", name, "--facts", "-", stdin=facts(*TORCH_28)).out, "the files are the same"
+
+
+def test_a_finding_that_fails_a_search() -> None:
+    keys = (*TORCH_28, "pkg.torchvision=0.20.0")
+    assert asked(*keys).code == 0
+    assert asked(*keys, options=("--fail-on", "error")).code == 1
 
 
 @pytest.mark.parametrize(
@@ -399,6 +441,14 @@ def test_f35_there_is_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         (("--format", "html"), "--format html: expected text or json"),
         (("--all", "--what-if", "python=3.12"), "--all asks no machine"),
         (("--python", "/nowhere/python"), "there is no interpreter"),
+        (("--python", "2.7"), "there is no interpreter"),
+        (("--python", "3.12", "--python-version", "3.11"), "both name a version: give one"),
+        (("--all", "--require", "fa2"), "--all asks no machine"),
+        (("--need", "speed"), "there is no need 'speed'"),
+        (("--fail-on", "info"), "--fail-on info: expected"),
+        (("--ignore", "AD999"), "--ignore AD999: there is no such finding"),
+        (("--require", "nonsense"), "there is no backend 'nonsense'"),
+        (("refresh", "--need", "causal"), "wheels refresh takes"),
         (("--output", "/nowhere/wheels.txt", "--all"), "cannot write"),
     ],
 )

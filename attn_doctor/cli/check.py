@@ -6,8 +6,7 @@ import time
 
 import typer
 
-from attn_doctor.cli import options
-from attn_doctor.errors import UsageError
+from attn_doctor.cli import _verdict, options
 
 
 def check(
@@ -30,16 +29,12 @@ def check(
     from attn_doctor.judgement import check as judgement
     from attn_doctor.judgement import names
     from attn_doctor.judgement import need as needs
-    from attn_doctor.judgement.rule import rules
     from attn_doctor.reporters import reporter
 
     render = reporter(form)
-    options.one_of("--fail-on", fail_on, options.FAIL_ON)
     needed = needs.parse(need)
     required = [names.backend(name) for name in require]
-    unknown = next((code for code in ignore if code not in rules()), None)
-    if unknown is not None:
-        raise UsageError(f"--ignore {unknown}: there is no such finding", "List them: attn-doctor rule --list")
+    _verdict.check_level(fail_on, ignore)
     del offline  # check makes no network call
     found = options.gather_facts(python, venv, facts, what_if, deep)
     report = judgement.check(found, needed, ignore, required)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from attn_doctor.cli import options
+from attn_doctor.cli import _verdict, options
 from attn_doctor.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ def docker(
     venv: options.Venv = None,
     facts: options.FactsFile = None,
     what_if: options.WhatIfs = [],  # noqa: B006 - typer makes a new list for every call
+    need: options.Needs = [],  # noqa: B006
+    require: options.Requires = [],  # noqa: B006
+    fail_on: options.FailOnBesides = None,
+    ignore: options.Ignored = [],  # noqa: B006
     form: options.Format = "text",
     output: options.Output = None,
     offline: options.Offline = False,
@@ -61,12 +65,15 @@ def docker(
     elif run and dockerfile:
         raise UsageError("--run and --dockerfile each print one thing alone: give one")
     _check_image(image)
-    if check is not None:
-        text = _read(check)
-        _judge(text, check, _machine(python, venv, facts, what_if), form, output)
-    backend = _backend(name, torch)
+    judged = _verdict.is_asked(need, require, fail_on, ignore)
+    text = _read(check) if check is not None else None
+    backend = None if check is not None else _backend(name, torch)
+    machine = _machine(python, venv, facts, what_if)
+    code = _verdict.verdict(machine.facts, backend, need, require, fail_on, ignore) if judged else 0
+    if backend is None:
+        _judge(text or "", check or "", machine, form, output, code)
     kind = "run" if run else "dockerfile" if dockerfile else form
-    _choose(backend, _machine(python, venv, facts, what_if), torch, image, kind, output)
+    _choose(backend, machine, torch, image, kind, output, code)
 
 
 def _machine(python: str | None, venv: str | None, facts: str | None, what_ifs: list[str]) -> Machine:
@@ -86,8 +93,8 @@ def _backend(name: str | None, torch: str | None) -> str:
 
 
 def _choose(
-    backend: str, machine: Machine, torch: str | None, image: str | None, form: str, output: str | None
-) -> None:
+    backend: str, machine: Machine, torch: str | None, image: str | None, form: str, output: str | None, code: int
+) -> NoReturn:
     from attn_doctor.plan import container
     from attn_doctor.reporters import _docker
 
@@ -98,7 +105,7 @@ def _choose(
         _complain(chosen)
     render = {"json": _docker.document, "run": _docker.run, "dockerfile": _docker.dockerfile}.get(form, _docker.text)
     options.write(render(chosen), output, exact=form == "json")
-    raise typer.Exit(0 if chosen.dockerfile else 1)
+    raise typer.Exit(code if chosen.dockerfile else 1)
 
 
 def _complain(chosen: Container) -> NoReturn:
@@ -109,14 +116,14 @@ def _complain(chosen: Container) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _judge(text: str, file: str, machine: Machine, form: str, output: str | None) -> NoReturn:
+def _judge(text: str, file: str, machine: Machine, form: str, output: str | None, code: int) -> NoReturn:
     from attn_doctor.plan import dockerfile
     from attn_doctor.reporters import _docker
 
     found = dockerfile.judge(text, machine, "standard input" if file == "-" else file)
     exact = form == "json"
     options.write(_docker.document(found) if exact else _docker.judgement(found), output, exact=exact)
-    raise typer.Exit(1 if found.findings else 0)
+    raise typer.Exit(1 if found.findings else code)
 
 
 def _refuse_beside_check(name: str | None, image: str | None, torch: str | None, alone: bool) -> None:

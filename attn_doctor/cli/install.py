@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.cli import options
+from attn_doctor.cli import _verdict, options
 from attn_doctor.errors import NotCarriedOut, UsageError
+
+if TYPE_CHECKING:
+    from attn_doctor.plan.plan import Plan, Wish
 
 FORMATS = ("text", "json", "sh")
 ANY = "community"  # of --trust: upstream's files and the community's
@@ -39,6 +42,17 @@ def install(
     facts: options.FactsFile = None,
     what_if: options.WhatIfs = [],  # noqa: B006
     need: options.Needs = [],  # noqa: B006
+    require: Annotated[
+        list[str],
+        typer.Option("--require", metavar="BACKEND", help="This backend, too, must be ready afterwards; repeatable."),
+    ] = [],  # noqa: B006
+    fail_on: Annotated[
+        str | None,
+        typer.Option("--fail-on", metavar="LEVEL", help="No finding of this severity may be left: error or warning."),
+    ] = None,
+    ignore: Annotated[
+        list[str], typer.Option("--ignore", metavar="CODE", help="--fail-on passes over this finding; repeatable.")
+    ] = [],  # noqa: B006
     form: options.PlanFormat = "text",
     output: options.Output = None,
     offline: options.Offline = False,
@@ -49,70 +63,93 @@ def install(
     It answers from the facts and the catalogue, without network. `--format sh` prints a script that does what the plan
     says, stops on the first error and puts the environment back.
     """
-    from attn_doctor.judgement import names, wheel_query
+    from attn_doctor.judgement import names
     from attn_doctor.judgement import need as needs
-    from attn_doctor.knowledge.freshness import is_stale
-    from attn_doctor.plan import choose, saved
-    from attn_doctor.plan.request import Request
-    from attn_doctor.reporters import _plan, _script
+    from attn_doctor.plan import saved
+    from attn_doctor.plan import wish as wishes
+    from attn_doctor.plan.plan import Wish
 
     options.one_of("--format", form, FORMATS)
     del offline, yes  # a plan is made without network
     if max_jobs is not None and max_jobs < 1:
         raise UsageError(f"--max-jobs {max_jobs}: expected 1 or more")
-    if plan is not None and (
-        name or version or source or method != "auto" or max_jobs or need or no_pre or trust != ANY
-    ):
+    needs.parse(need)
+    _verdict.check_level(fail_on, ignore)
+    wish = Wish(
+        method=method,
+        version=version,
+        sources=tuple(source),
+        trust=trust,
+        pre_releases=not no_pre,
+        max_jobs=max_jobs,
+        needs=tuple(need),
+        required=tuple(names.backend(one) for one in require),
+        fail_on=fail_on,
+        ignored=tuple(ignore),
+    )
+    if plan is not None and (name or wish != Wish()):
         raise UsageError("--plan says what to do: it cannot go with a backend or with options of a new plan")
     if plan == facts == "-":
         raise UsageError("--plan and --facts cannot both read standard input")
     backend = names.backend(name) if name else None
-    asked = wheel_query.Asked(version=version, sources=tuple(source), trust=trust, pre=not no_pre)
-    request = Request(method=method, asked=asked, max_jobs=max_jobs, needs=tuple(need))
-    parsed = needs.parse(need)
-    wanted = saved.decode(options.read_document(plan), plan) if plan else None
-    again = _again(
-        name,
-        {
-            "--method": method if method != "auto" else None,
-            "--version": version,
-            "--source": source,
-            "--trust": trust if trust != ANY else None,
-            "--no-pre": no_pre,
-            "--max-jobs": max_jobs,
-            "--plan": plan,
-            "--python": python,
-            "--venv": venv,
-            "--facts": facts,
-            "--what-if": what_if,
-            "--need": need,
-        },
-    )
+    kept = "standard input" if plan == "-" else plan or ""
+    wanted = saved.decode(options.read_document(plan), kept) if plan else None
     found = options.gather_facts(python, venv, facts, what_if)
-    one = saved.still_true(wanted, found) if wanted else choose.plan(found, backend, request, parsed)
-    if options.say_fault() and not wanted:
-        one = choose.plan(found, backend, request, parsed)  # the catalogue changed on the way
-    if form == "sh":
-        if one.os == "windows":
-            raise UsageError(
-                "--format sh: there is no POSIX shell on Windows", "Take the commands of the text instead."
-            )
-        text = _script.script(one)
-    elif form == "json":
-        text = _plan.document(one)
-    else:
-        stale = is_stale("catalogue", one.catalogue or options.today(), options.today())
-        text = _plan.text(one, verbose=verbose, call=again, stale=stale)
-    options.write(text, output, exact=form != "text")
+
+    def make() -> Plan:
+        return saved.still_true(wanted, found, kept) if wanted else wishes.plan(found, backend, wish)
+
+    one = make()
+    if options.say_fault():
+        one = make()  # the catalogue changed on the way
+    given: dict[str, object] = {
+        "--plan": plan,
+        "--python": python,
+        "--venv": venv,
+        "--facts": facts,
+        "--what-if": what_if,
+    }
+    options.write(_rendered(one, form, verbose, _again(name, wish, given)), output, exact=form != "text")
     if not dry_run and one.possible and one.steps:
         raise NotCarriedOut
     return 0 if one.possible else 1
 
 
-def _again(name: str | None, given: dict[str, object]) -> str:
+def _rendered(one: Plan, form: str, verbose: bool, again: str) -> str:
+    from attn_doctor.reporters import _plan, _script
+
+    if form == "sh":
+        if one.os == "windows":
+            raise UsageError(
+                "--format sh: there is no POSIX shell on Windows", "Take the commands of the text instead."
+            )
+        return _script.script(one)
+    if form == "json":
+        return _plan.document(one)
+    from attn_doctor.knowledge.freshness import is_stale
+
+    stale = is_stale("catalogue", one.catalogue or options.today(), options.today())
+    return _plan.text(one, verbose=verbose, call=again, stale=stale)
+
+
+def _again(name: str | None, wish: Wish, given: dict[str, object]) -> str:
     """The call without what shapes its output: options with the values that were given."""
     words = ["attn-doctor", "install", *([name] if name else []), "--dry-run"]
-    for option, value in given.items():
+    of_the_plan: dict[str, object] = {
+        "--method": wish.method if wish.method != "auto" else None,
+        "--version": wish.version,
+        "--source": list(wish.sources),
+        "--trust": wish.trust if wish.trust != ANY else None,
+        "--no-pre": not wish.pre_releases,
+        "--max-jobs": wish.max_jobs,
+    }
+    of_the_verdict: dict[str, object] = {
+        "--need": list(wish.needs),
+        "--require": list(wish.required),
+        "--fail-on": wish.fail_on,
+        "--ignore": list(wish.ignored),
+    }
+    for option, value in (of_the_plan | given | of_the_verdict).items():
         for one in value if isinstance(value, list) else [value]:
             if one is True:
                 words.append(option)

@@ -50,11 +50,17 @@ FailOn = Annotated[
 Ignored = Annotated[
     list[str], typer.Option("--ignore", metavar="CODE", help="This finding never counts for the exit code; repeatable.")
 ]
+FailOnBesides = Annotated[
+    str | None,
+    typer.Option("--fail-on", metavar="LEVEL", help="Findings of this severity count too: error, warning or never."),
+]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show everything: all reasons, kernels, evidence.")]
 
 Deep = Annotated[bool, typer.Option("--deep", help="Also import torch and the attention packages, in child processes.")]
 
 FAIL_ON = ("error", "warning", "never")
+# 3.12, 3.13t, 3.12.4, cp312, python3.12
+PYTHON_VERSION = r"(?a)(?:cp|py|python)?3[._]?(?P<minor>\d{1,2})(\.\d{1,3})?(?P<t>t?)"
 
 
 def gather_facts(
@@ -77,6 +83,11 @@ def gather_facts(
 
         if python and venv:
             raise UsageError("--python and --venv both name the target: give one")
+        if python and (version := python_version(python)):
+            raise UsageError(
+                f"--python {python}: there is no such file; it takes the path of an interpreter",
+                f"For another version of Python: --what-if python={version}",
+            )
         host = LiveHost()
         target = msgspec.structs.replace(locate(host, python, venv), deep=deep)
         facts = gather.gather(host, target)
@@ -85,6 +96,16 @@ def gather_facts(
     from attn_doctor.machine import whatif
 
     return whatif.apply(facts, what_ifs)
+
+
+def python_version(python: str) -> str | None:
+    """'3.12' where `--python` was given a version such as 3.12 or cp312, and no file is called that."""
+    import re
+
+    found = re.fullmatch(PYTHON_VERSION, python.strip().lower())
+    if found is None or os.path.exists(python):
+        return None
+    return f"3.{found['minor']}{found['t']}"
 
 
 def read_document(file: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from attn_doctor.cli import options
+from attn_doctor.cli import _verdict, options
 from attn_doctor.cli.options import today
 from attn_doctor.errors import UsageError
 
@@ -22,7 +22,10 @@ Name = Annotated[
 
 def wheels(
     name: Name = None,
-    python: options.PythonPath = None,
+    python: Annotated[
+        str | None,
+        typer.Option("--python", metavar="PATH|X", help="The interpreter to examine; or a version, such as 3.12."),
+    ] = None,
     venv: options.Venv = None,
     facts: options.FactsFile = None,
     what_if: options.WhatIfs = [],  # noqa: B006 - typer makes a new list for every call
@@ -55,6 +58,10 @@ def wheels(
     no_pre: Annotated[bool, typer.Option("--no-pre", help="No pre-releases.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Of any machine: only what is asked for counts.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Show at most so many files.")] = None,
+    need: options.Needs = [],  # noqa: B006
+    require: options.Requires = [],  # noqa: B006
+    fail_on: options.FailOnBesides = None,
+    ignore: options.Ignored = [],  # noqa: B006
     form: options.Format = "text",
     output: options.Output = None,
     offline: options.Offline = False,
@@ -69,22 +76,28 @@ def wheels(
     PyTorch index, and the package index that pip or uv is set up with. GITHUB_API_URL and ATTN_DOCTOR_PYTORCH_INDEX
     name other addresses; ATTN_DOCTOR_HTTP_TIMEOUT is how many seconds a server may be silent.
     """
-    from attn_doctor.judgement import wheel_query, wheel_search
+    from attn_doctor.judgement import names, wheel_query, wheel_search
     from attn_doctor.judgement.view import Machine
     from attn_doctor.reporters import _wheels
 
     options.one_of("--format", form, ("text", "json"))
     if name == REFRESH:
         filters = (python, venv, facts, *what_if, torch, cuda, python_version, platform, abi, *cc, version, limit)
-        if any(value is not None for value in filters) or no_pre or everything or trust != "community":
+        verdict = (*need, *require, fail_on, *ignore)
+        if any(value is not None for value in (*filters, *verdict)) or no_pre or everything or trust != "community":
             raise UsageError("wheels refresh takes --source, --format, --output and --offline, and nothing else")
         _refresh(tuple(source), form, output, offline)
     del offline  # a search never leaves this machine
+    python, python_version = _path_or_version(python, python_version)
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: expected 1 or more")
-    if everything and (python or venv or facts or what_if):
-        raise UsageError("--all asks no machine: it cannot go with --python, --venv, --facts or --what-if")
-    what = wheel_search.wanted(name, version)
+    judged = _verdict.is_asked(need, require, fail_on, ignore)
+    if everything and (python or venv or facts or what_if or judged):
+        raise UsageError(
+            "--all asks no machine: it cannot go with --python, --venv, --facts, --what-if,"
+            " --need, --require, --fail-on or --ignore"
+        )
+    what = wheel_search.wanted(names.package(name) if name else None, version)
     asked = wheel_query.Asked(
         torch=torch,
         cuda=cuda,
@@ -97,15 +110,27 @@ def wheels(
         trust=trust,
         pre=not no_pre,
     )
-    probed = what.package is not None and not everything
-    machine = Machine(options.gather_facts(python, venv, facts, what_if)) if probed else None
+    probed = (what.package is not None or judged) and not everything
+    found = options.gather_facts(python, venv, facts, what_if) if probed else None
+    machine = Machine(found) if found and what.package is not None else None
     answer = wheel_search.look_up(what, asked, machine, today=today(), limit=limit)
     if options.say_fault():
         # a shelf may have turned out damaged on the way: what was said of the catalogue before is no longer true
         answer = wheel_search.look_up(what, asked, machine, today=today(), limit=limit)
     exact = form == "json"
     options.write(_wheels.document(answer) if exact else _wheels.text(answer, limit), output, exact=exact)
-    raise typer.Exit(0 if answer.found or what.package is None else 1)
+    code = _verdict.verdict(found, answer.backend, need, require, fail_on, ignore) if found and judged else 0
+    raise typer.Exit(code if answer.found or what.package is None else 1)
+
+
+def _path_or_version(python: str | None, version: str | None) -> tuple[str | None, str | None]:
+    """`--python 3.12` is what people type for `--python-version 3.12`."""
+    stated = options.python_version(python) if python else None
+    if stated is None:
+        return python, version
+    if version is not None:
+        raise UsageError(f"--python {python} and --python-version {version} both name a version: give one")
+    return None, stated
 
 
 def _refresh(wanted: tuple[str, ...], form: str, output: str | None, offline: bool) -> NoReturn:

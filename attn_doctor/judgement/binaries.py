@@ -163,7 +163,7 @@ def repair(machine: Machine, package: str, gpu: Gpu | None = None) -> tuple[str,
     moved = wheel_choice.after_a_move(machine, on, package, series(machine, package)) if on else None
     if moved:
         build, wheel = moved
-        return (f"{commands.install_torch(machine, build)} && {anew(commands.install_wheel(machine, wheel))}",)
+        return (f"{commands.install_torch(machine, build)} && {anew(commands.install_wheel(machine, wheel, build))}",)
     return (uninstall(machine, package),)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import torch_choice
 from attn_doctor.knowledge import torch_builds
+from attn_doctor.knowledge.extras import with_extra
 from attn_doctor.knowledge.torch_builds import Build
 from attn_doctor.knowledge.versions import public
 
@@ -31,7 +33,9 @@ def installer(machine: Machine) -> str:
 
 def torch_requirements(machine: Machine, build: Build) -> tuple[list[str], str | None]:
     """What brings this torch, with the companions that are installed and must move along; and the index, if any."""
-    # from an index of its own the local part is named: pip takes an installed 2.8.0+cpu for 2.8.0 and would do nothing
+    # from an index of its own the local part is named: pip takes an installed 2.8.0+cpu for 2.8.0 and would do nothing.
+    # The package index's own file has no local part in its name, so of that build nothing closer can be written:
+    # '==2.8.0' takes 2.8.0+cu126 too, where the user's own settings add an index that has it.
     same = machine.torch is not None and machine.torch.version.partition("+")[0] == build.torch
     own_index = same or not build.on_pypi
     suffix = f"+{build.variant}" if own_index else ""
@@ -60,12 +64,14 @@ def any_torch(machine: Machine) -> str | None:
     return f"{installer(machine)} {'--upgrade ' if machine.torch else ''}torch"
 
 
-def install_wheel(machine: Machine, wheel: Wheel) -> str:
-    """The command that brings this very file and leaves torch alone."""
+def install_wheel(machine: Machine, wheel: Wheel, moved: Build | None = None) -> str:
+    """The command that brings this very file and leaves torch alone. `moved`: the torch that came just before."""
     if wheel.platform == "any":
         # pure Python with needs of its own: naming the installed torch holds it where it is
-        held = f" torch=={machine.torch.version}" if machine.torch else ""
-        return f"{installer(machine)} {wheel.package}=={wheel.version}{held}"
+        have = moved.torch if moved else machine.torch.version if machine.torch else None
+        cuda = moved.cuda if moved else cuda_of_torch(machine)
+        wanted = f"{with_extra(wheel.package, wheel.version, cuda)}=={wheel.version}"
+        return f"{installer(machine)} {shlex.quote(wanted)}{f' torch=={have}' if have else ''}"
     again = "--force-reinstall " if wheel.package in machine.packages else ""  # pip takes another build for the same
     einops = " einops" if wheel.package.startswith("flash-attn") and "einops" not in machine.packages else ""
     if wheel.url:
@@ -82,7 +88,20 @@ def install_triton(machine: Machine) -> str | None:
 
 def install(machine: Machine, *requirements: str) -> str:
     """The command that brings these, each as 'name', 'name==1.2' or 'name>=1.2,<2'."""
-    return f"{installer(machine)} {' '.join(shlex.quote(requirement) for requirement in requirements)}"
+    wanted = (_for_this_cuda(requirement, cuda_of_torch(machine)) for requirement in requirements)
+    return f"{installer(machine)} {' '.join(map(shlex.quote, wanted))}"
+
+
+def _for_this_cuda(requirement: str, cuda: str | None) -> str:
+    """With the extra that the CUDA of torch asks for."""
+    name = re.split(r"[<>=!~]", requirement, maxsplit=1)[0]
+    version = requirement.partition("==")[2] or None
+    return with_extra(name, version, cuda) + requirement[len(name) :]
+
+
+def cuda_of_torch(machine: Machine) -> str | None:
+    """'13.0'; None without a torch, and for one that has no CUDA."""
+    return machine.torch.cuda if machine.torch else None
 
 
 def reinstall(machine: Machine, name: str, version: str, index: str | None = None) -> str:

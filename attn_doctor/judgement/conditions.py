@@ -110,9 +110,20 @@ def torch(machine: Machine, gpu: Gpu | None, by_package: bool = True) -> Iterato
     move = torch_choice.best(machine)
     if move is None:
         yield Obstacle("blocked", problem)
-        yield Obstacle("blocked", "no published torch fits this machine")
+        yield from torch_is_held(machine)
     else:
         yield Obstacle("installable", problem if by_package else f"{problem}; install {torch_choice.label(move)}")
+
+
+def torch_is_held(machine: Machine) -> Iterator[Obstacle]:
+    """Why no other torch comes in question: a package holds the one that is there, or none was published."""
+    held = torch_choice.held_back(machine)
+    for why in held:
+        yield Obstacle("blocked", why)
+    if held:
+        yield Obstacle("blocked", "in an environment of its own another torch can stand beside this one")
+    else:
+        yield Obstacle("blocked", "no published torch fits this machine")
 
 
 def needs(need: Need, demands: Demands, gpu: Gpu | None, version: str | None) -> Iterator[Obstacle]:

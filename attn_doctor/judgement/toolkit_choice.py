@@ -49,6 +49,27 @@ def wanted(
     return min(above, key=numbers) if above else max(fit, key=numbers, default=None)
 
 
+def why_none(machine: Machine, torch_cuda: str, capabilities: Sequence[str], host_gcc: str | None) -> str | None:
+    """What keeps a toolkit from being put beside, where one of torch's CUDA major could be had; None: nothing does."""
+    if wanted(machine, torch_cuda, capabilities, host_gcc) is not None:
+        return None
+    of_major = [minor for minor in obtainable(machine) if major(minor) == major(torch_cuda)]
+    if not of_major:
+        return f"no way is known to put a CUDA {major(torch_cuda)} toolkit beside"
+    least = source_build.least_nvcc(attention.source_build("flash-attn", "2"), capabilities)
+    new_enough = [minor for minor in of_major if numbers(minor) >= numbers(least)]
+    if not new_enough:
+        return f"no toolkit of CUDA {major(torch_cuda)} compiles for compute capability {', '.join(capabilities)}"
+    newest = max(new_enough, key=numbers)
+    limit = _newest_gcc(newest)
+    if host_gcc and limit and major(host_gcc) > limit:
+        return (
+            f"a CUDA {newest} toolkit could be put beside, but takes gcc {limit} at most, and gcc is {host_gcc}: "
+            f"install gcc {limit} and g++ {limit}, and name them by CC and CXX"
+        )
+    return None
+
+
 def obtainable(machine: Machine) -> tuple[str, ...]:
     """The CUDAs to which a way without root is known, oldest first."""
     return toolkit_packages.minors(machine.arch) if served(machine) else ()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attn_doctor.judgement import torch_bonds
 from attn_doctor.judgement.view import driver_runs
 from attn_doctor.knowledge import capability, torch_builds
-from attn_doctor.knowledge.requirements import requirement, satisfies
 from attn_doctor.knowledge.torch_builds import Build
 from attn_doctor.knowledge.versions import numbers, public
 
@@ -48,44 +48,31 @@ def installs(machine: Machine, build: Build) -> bool:
     return machine.python is None or build.python_tags is None or machine.python.tag in build.python_tags
 
 
-def by_distance(machine: Machine, builds: list[Build]) -> list[Build]:
+def by_distance(machine: Machine, builds: list[Build], *, bound: bool = True) -> list[Build]:
     """The smallest move from the installed torch first: the same version, then newer minors, then older ones.
 
     Of one minor the newest patch, and of one version the build that needs no index of its own, come first. Without a
-    torch the newest is the nearest. Nothing that an installed package does not accept, and nothing older where one is
-    installed that would not move along.
+    torch the newest is the nearest. Nothing that an installed package does not accept; `bound=False`: that too.
     """
-    builds = [build for build in builds if accepted(machine, build)]
+    builds = [build for build in builds if not bound or accepted(machine, build)]
     have = public(machine.torch.version) if machine.torch else None
     if have is None:
         return sorted(builds, key=lambda build: (_newest_first(build.torch), not build.on_pypi))
-    bound = set(machine.packages) & set(BOUND_TO_TORCH)
-    kept = [build for build in builds if not bound or numbers(build.torch) >= numbers(have)]
-    return sorted(kept, key=lambda build: (_distance(build.torch, have), not build.on_pypi))
+    return sorted(builds, key=lambda build: (_distance(build.torch, have), not build.on_pypi))
 
 
 def accepted(machine: Machine, build: Build) -> bool:
-    """Whether every installed package takes that torch, by what its metadata or the table says it demands.
-
-    torch's own companions move along, and so do the packages of the catalogue, of which another file is installed.
-    """
-    for name, package in machine.packages.items():
-        if name in MOVE_ALONG:
-            continue
-        row = requirement(name, package.version, "torch")
-        wanted = (package.requires or {}).get("torch") or (row.specifier if row else None)
-        if wanted and not satisfies(build.torch, wanted):
-            return False
-    return True
+    """Whether every installed package takes that torch."""
+    return next(torch_bonds.holding(machine, build), None) is None
 
 
-# packages that demand their own torch: an older one would break them
-BOUND_TO_TORCH = ("flashinfer-python", "mslk", "sglang", "vllm")
-# what comes anew with another torch
-MOVE_ALONG = frozenset({
-    *("torchvision", "torchaudio", "triton", "pytorch-triton", "pytorch-triton-rocm", "triton-windows"),
-    *("flash-attn", "flash-attn-3", "sageattention", "sageattn3", "spas-sage-attn", "xformers"),
-})  # fmt: skip
+def held_back(machine: Machine) -> tuple[str, ...]:
+    """What holds the installed torch where another would serve; empty where nothing does, or none would."""
+    builds = suitable(machine)
+    if not builds or any(accepted(machine, build) for build in builds):
+        return ()
+    newest = max(builds, key=lambda build: numbers(build.torch))
+    return tuple(torch_bonds.holding(machine, newest))
 
 
 def _newest_first(version: str) -> tuple[int, ...]:
@@ -109,6 +96,12 @@ def nearest(machine: Machine, builds: list[Build]) -> Build | None:
 def best(machine: Machine) -> Build | None:
     """The build to move to; None where no published build serves all the GPUs."""
     return machine.remembered("best torch", lambda: nearest(machine, suitable(machine)))
+
+
+def is_installed(machine: Machine, build: Build) -> bool:
+    """Whether an installer takes what is there for that very build: same release, same CUDA."""
+    torch = machine.torch
+    return torch is not None and public(torch.version) == build.torch and torch.cuda == build.cuda
 
 
 def label(build: Build) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attn_doctor.judgement import source_build, toolkit_choice, torch_choice
+from attn_doctor.judgement import source_build, toolkit_choice, torch_bonds, torch_choice
 from attn_doctor.judgement.backend import Obstacle
 from attn_doctor.knowledge import torch_builds
 from attn_doctor.knowledge.versions import major, major_minor, public
@@ -84,7 +84,7 @@ def carried(machine: Machine, moved: Key, but: str | None) -> tuple[Wheel, ...] 
         return ()
     files: list[Wheel] = []
     for name, package in machine.packages.items():
-        if name == but or name not in torch_choice.MOVE_ALONG or name not in packages():
+        if name == but or name not in torch_bonds.moving() or name not in packages():
             continue
         series = str(major(package.version)) if name == TWO_SERIES else "2"
         found = fitting(name, moved, series=series)
@@ -98,6 +98,22 @@ def after_a_move(machine: Machine, gpu: Gpu | None, package: str, series: str) -
     """The nearest torch build for which a wheel of the package exists."""
     found = moves(machine, package, series, key(machine, gpu), lambda moved: fitting(package, moved, series=series))
     return next(found, None)
+
+
+def held_move(machine: Machine, gpu: Gpu | None, package: str, series: str) -> Iterator[Obstacle]:
+    """Where an installed package is all that keeps torch from moving to where a file fits: which one."""
+    torch, published = machine.torch, minors(package, series)
+    if torch is None or not torch.released:
+        return
+    now = key(machine, gpu)
+    for build in torch_choice.by_distance(machine, torch_choice.suitable(machine), bound=False):
+        if published is not None and major_minor(build.torch) not in published:
+            continue
+        why = list(torch_bonds.holding(machine, build))
+        if why and fitting(package, after_moving_to(build, now), series=series):
+            fits = f"with {torch_choice.label(build)} a wheel fits"
+            yield Obstacle("blocked", f"{fits}, but {why[0]}: an environment of its own is free of it")
+            return
 
 
 def torch_serves(machine: Machine, gpu: Gpu | None) -> bool:
@@ -132,9 +148,11 @@ def ways(machine: Machine, gpu: Gpu | None, package: str, series: str = "2") -> 
         yield Obstacle("installable", f"no wheel fits; it can be compiled here, with a CUDA {cuda} toolkit put beside")
     elif usable:
         yield Obstacle("blocked", f"no wheel for {fitted_to(machine)}")
+        yield from held_move(machine, gpu, package, series)
         yield Obstacle("blocked", f"a source build: {refusal}")
     else:
         yield Obstacle("blocked", "no wheel for any torch that runs here")
+        yield from held_move(machine, gpu, package, series)
 
 
 def by_wheel(wheel: Wheel, move: Build | None = None) -> Iterator[Obstacle]:

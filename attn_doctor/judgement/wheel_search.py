@@ -214,6 +214,6 @@ def _next_steps(found: tuple[Wheel, ...], machine: Machine | None, move: tuple[B
         return
     if move:
         yield commands.install_torch(machine, move[0])
-        yield commands.install_wheel(machine, move[1])
+        yield commands.install_wheel(machine, move[1], move[0])
     elif found:
         yield commands.install_wheel(machine, found[0])

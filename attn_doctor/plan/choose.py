@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from attn_doctor.errors import UsageError
 from attn_doctor.judgement import target as closing
+from attn_doctor.judgement import torch_choice
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.backend import judge as judge_backend
 from attn_doctor.judgement.check import check
@@ -17,7 +18,7 @@ from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.versions import public
 from attn_doctor.machine import whatif
 from attn_doctor.machine.gather import Facts
-from attn_doctor.plan import refused, steps, words
+from attn_doctor.plan import refused, room, steps, words
 from attn_doctor.plan.plan import METHODS, Plan
 from attn_doctor.plan.request import AUTO, Case, Request
 from attn_doctor.plan.way import Way, ways
@@ -56,7 +57,7 @@ def about(machine: Machine, one: Plan) -> dict[str, Any]:
     unkept = installs and steps.kept(machine) is None
     warned = ("this Python holds more than packages: nothing of it is kept aside",) if unkept else ()
     return {
-        "warnings": (*one.warnings, *warned),
+        "warnings": (*one.warnings, *room.scarce(machine, one), *warned),
         "target": target(after_it(machine, one) if one.steps else machine),
         "os": machine.os,
         "folder": steps.folder(machine) if one.steps else None,
@@ -73,7 +74,7 @@ def target(machine: Machine) -> str:
         f"CUDA {machine.torch.cuda}" if machine.torch and machine.torch.cuda else "",
         machine.python.tag if machine.python else "",
         f"{machine.os} {machine.arch}",
-        f"GPU {', '.join(machine.capabilities)}" if machine.capabilities else "",
+        f"GPU {', '.join(machine.capabilities) or ', '.join(gpu.name for gpu in machine.gpus)}" if machine.gpus else "",
     ]
     return " · ".join(part for part in said if part)
 
@@ -91,7 +92,18 @@ def nothing_to_do(case: Case) -> Plan | None:
         version=have,
         title=f"{case.backend.name} is ready",
         why=case.verdict.reasons,
+        warnings=idle(case.machine),
     )
+
+
+def idle(machine: Machine) -> tuple[str, ...]:
+    """A GPU that the installed torch cannot use, and the torch that could."""
+    if not machine.nvidia or machine.torch is None or machine.torch.cuda is not None:
+        return ()
+    move = torch_choice.best(machine)
+    if move is None:
+        return ()
+    return (f"the GPU lies idle beside torch {machine.torch.version}: {torch_choice.label(move)} uses it",)
 
 
 def best_of(case: Case, need: Need) -> Plan:
@@ -122,7 +134,7 @@ def foreseen(case: Case, one: Plan, need: Need) -> Plan:
     """The plan, judged by the machine as it would then be: what does not become ready is no way there."""
     if one.method in ("none", "docker") or not one.possible:
         return one
-    if held := tuple(refused.held(case)):
+    if held := (*refused.held(case), *room.lacking(case.machine, one)):
         return replace(one, possible=False, obstacles=(*one.obstacles, *held))
     if one.method == "hub":
         return one

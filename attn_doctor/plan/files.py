@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from attn_doctor.judgement.commands import cuda_of_torch
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.advisories import advisories
+from attn_doctor.knowledge.extras import with_extra
 from attn_doctor.knowledge.index_wheels import IndexWheel
+from attn_doctor.knowledge.torch_builds import Build
 from attn_doctor.plan import steps
 from attn_doctor.plan.plan import Change, Step, WheelFile
 from attn_doctor.wheels.catalogue import Wheel, source_row, version_key
@@ -49,13 +52,15 @@ def needs(package: str) -> tuple[str, ...]:
     return EINOPS if package == "flash-attn" else ()
 
 
-def bring(machine: Machine, wheel: Wheel) -> tuple[Step, ...]:
-    """The steps that install this very file and leave torch alone."""
+def bring(machine: Machine, wheel: Wheel, moved: Build | None = None) -> tuple[Step, ...]:
+    """The steps that install this very file and leave torch alone. `moved`: the torch that is there by then."""
     file = wheel_file(wheel)
     if not is_compiled(wheel):
         # the file first, by its digest; then what it needs, and nothing that is installed may move for that
         own = alone(machine, file, wheel.package, wheel.version)
-        return (*own, *with_demands(machine, wheel.package, f"=={wheel.version}"))
+        cuda = moved.cuda if moved else cuda_of_torch(machine)
+        extra = with_extra(wheel.package, wheel.version, cuda).removeprefix(wheel.package)
+        return (*own, *with_demands(machine, wheel.package, f"{extra}=={wheel.version}"))
     return (
         *steps.needed(machine, needs(wheel.package), "install what it needs"),
         *alone(machine, file, wheel.package, wheel.version),
@@ -63,7 +68,7 @@ def bring(machine: Machine, wheel: Wheel) -> tuple[Step, ...]:
 
 
 def with_demands(machine: Machine, package: str, specifier: str = "") -> tuple[Step, ...]:
-    """A package and what it needs, under a constraint that holds everything else."""
+    """A package and what it needs, under a constraint that holds everything else. `specifier`: '[cu13]==4.0'."""
     pinned, file = steps.pin(machine, package)
     title = f"install what {package} needs, and move nothing for it"
     return pinned, steps.install(machine, title, "--constraint", file, package + specifier, step="demands")

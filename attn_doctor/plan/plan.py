@@ -82,6 +82,22 @@ class Words(msgspec.Struct, frozen=True):
     lines: tuple[str, ...]
 
 
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the call asked for besides the backend: a saved plan is made anew from it, and compared."""
+
+    method: str = "auto"
+    version: str | None = None
+    sources: tuple[str, ...] = ()
+    trust: str = "community"
+    pre_releases: bool = True
+    max_jobs: int | None = None
+    needs: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    """Other backends that have to be ready once it is done."""
+    fail_on: str | None = None
+    ignored: tuple[str, ...] = ()
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One way to a backend, with everything that it does. `version` is that of the package."""
 
@@ -115,5 +131,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Where it puts what it fetches and writes; made where it is not there."""
     catalogue: str | None = None
     """The day of the catalogue of files that it was made from."""
+    asked: Wish | None = None
+    """None in an alternative: it is made anew with the plan that it stands beside."""
     rests_on: str = ""
     """A digest of the facts that decided: where they have changed, the plan is refused."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attn_doctor.judgement import source_build, target, wheel_choice, wheel_search
+from attn_doctor.judgement import source_build, target, toolkit_choice, torch_choice, wheel_choice, wheel_search
 from attn_doctor.knowledge import attention
 from attn_doctor.plan.plan import Plan
 from attn_doctor.plan.request import AUTO, Case
@@ -32,6 +32,7 @@ def _reasons(case: Case) -> Iterator[str]:
         yield from case.verdict.reasons
     if status == "unsupported":
         return
+    yield from torch_choice.held_back(case.machine)
     asked = case.request.asked
     package = case.wanted.package
     if package and asked.version is not None and asked.version not in _archives(case):
@@ -52,13 +53,27 @@ def _no_build(case: Case) -> Iterator[str]:
     if package is None:
         return
     if refusal := source_build.refusal(machine, machine.capabilities, package, series):
-        yield refusal
+        said = f"a source build: {refusal}"
+        yield refusal if said not in case.verdict.reasons else said  # once, however it was said
+        yield from _no_toolkit(case)
     elif machine.memory is None:
         yield f"how much memory is free could not be read: {machine.unknown('memory') or 'nothing was found'}"
     elif case.request.asked.version not in (None, *_archives(case)):
         yield f"attn-doctor knows no source archive of {package} {case.request.asked.version}"
     elif not wheel_choice.torch_serves(machine, None):
         yield "the torch that is installed cannot use this machine's GPU"
+
+
+def _no_toolkit(case: Case) -> Iterator[str]:
+    """Why none can be put beside, where a toolkit is what the build lacks."""
+    machine, package = case.machine, case.backend.package or ""
+    torch, compiler = machine.torch, machine.compiler
+    if torch is None or torch.cuda is None:
+        return
+    if source_build.beside(machine, machine.capabilities, package, case.backend.series) is None:
+        gcc = compiler.version if compiler and compiler.family == "gcc" else None
+        said = toolkit_choice.why_none(machine, torch.cuda, machine.capabilities, gcc)
+        yield from [said] if said else []
 
 
 def held(case: Case) -> Iterator[str]:

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import msgspec
 
-from attn_doctor.judgement import commands, torch_choice
+from attn_doctor.judgement import commands, torch_bonds, torch_choice
 from attn_doctor.judgement.backends.triton import version as triton_version
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import torch_builds
@@ -41,8 +41,6 @@ plain = r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.?(post|dev)\d+)*(\+[\w.-]+)?"
 for name, one in sorted(found.items()):
     if not out & {name, name.split("-")[0] + "-*"} and re.fullmatch(plain, one.version):
         print(name + "==" + one.version)"""
-# torch, what is built against one torch, and the CUDA libraries that each release demands
-TORCH_FAMILY = ("torch", *sorted(torch_choice.MOVE_ALONG), "cuda-*", "nvidia-*")
 DIGEST_CHECK = (
     'import hashlib, sys; found = hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest(); '
     'sys.exit(None if found == sys.argv[2] else sys.argv[1] + ": sha256 is " + found + ", not " + sys.argv[2])'
@@ -180,7 +178,12 @@ def torch(machine: Machine, build: Build) -> tuple[Step, ...]:
     title = f"install torch {build.torch}+{build.variant}"
     if not machine.packages and machine.torch is None:
         return (install(machine, title, *wanted, *at, step="torch"),)
-    pinned, file = pin(machine, *TORCH_FAMILY)
+    if torch_choice.is_installed(machine, build):
+        # another file of the same version counts as installed: what it demands is there already
+        own = f"torch=={build.torch}+{build.variant}" if build.index_url else f"torch=={build.torch}"
+        again = "--reinstall-package=torch" if uses_uv(machine) else "--force-reinstall"
+        return (install(machine, title, again, "--no-deps", own, *at, step="torch"),)
+    pinned, file = pin(machine, "torch", *sorted(torch_bonds.moving()), "cuda-*", "nvidia-*")
     return pinned, install(machine, title, "--constraint", file, *wanted, *at, step="torch")
 
 

@@ -155,3 +155,39 @@ def test_a_saved_plan_cannot_bring_a_shell_command_as_a_variable(name: str, tmp_
     called = imagined.call("install", "--dry-run", "--plan", str(saved), "--facts", "-", stdin=facts(*A100))
     assert (called.code, called.out) == (2, "")
     assert "no name of a variable" in called.err
+
+
+def test_what_stands_against_a_toolkit_beside_is_said() -> None:
+    """CUDA 11.8 takes gcc 11 at most: of the two things that are missing, both are named."""
+    found = simulate(["gpu=NVIDIA H100 80GB HBM3", "torch=2.7.0+cu118", "nvcc=12.5", "gcc=12.2", "python=3.11"])
+    one = plan(encode(found), "fa2", "--method", "source")
+    assert not one["possible"]
+    assert any("nvcc is 12.5, torch is CUDA 11.8" in said for said in one["obstacles"])
+    assert any("takes gcc 11 at most, and gcc is 12.2" in said for said in one["obstacles"])
+    older = simulate(["gpu=NVIDIA H100 80GB HBM3", "torch=2.7.0+cu118", "nvcc=12.5", "gcc=11.4", "python=3.11"])
+    said = plan(encode(older), "fa2", "--method", "source")["obstacles"]
+    assert not any("at most" in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("gpu=NVIDIA H100 80GB HBM3", "driver=418.40"), "driver 418.40 runs no published CUDA build"),
+        (("gpu=AMD Instinct MI300X",), "the GPU here is AMD's"),
+    ],
+)
+def test_a_torch_for_the_cpu_beside_a_gpu_says_so(keys: tuple[str, ...], said: str) -> None:
+    one = plan(encode(simulate([*keys, "torch=none"])), "sdpa")
+    assert one["possible"]
+    assert one["version"].endswith("+cpu")
+    assert any(said in warning for warning in one["warnings"])
+    healthy = plan(encode(simulate(["gpu=none", "torch=none"])), "sdpa")
+    assert not any("CPU" in warning for warning in healthy["warnings"])
+
+
+def test_nothing_to_do_and_the_gpu_lies_idle() -> None:
+    one = plan(encode(simulate(["gpu=NVIDIA H100 80GB HBM3", "torch=2.8.0+cpu"])), "sdpa")
+    assert one["method"] == "none"
+    assert any("the GPU lies idle beside torch 2.8.0+cpu" in warning for warning in one["warnings"])
+    used = plan(encode(simulate(["gpu=NVIDIA H100 80GB HBM3", "torch=2.8.0+cu128"])), "sdpa")
+    assert used["warnings"] == []

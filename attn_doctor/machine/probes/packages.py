@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Literal
 
 import msgspec
 
@@ -20,13 +21,21 @@ NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 COMPANIONS = ("torchaudio", "torchvision")
 
 
+Bond = Literal["moves", "compiled", "pins", "not_older", "free"]
+
+
 class WatchedPackage(msgspec.Struct, frozen=True):
-    """A distribution worth recording; `built` ones carry compiled code whose build matters."""
+    """A distribution worth recording; `built` ones carry compiled code whose build matters.
+
+    `bond` is what another torch does to it: it comes anew (moves), stops loading (compiled), is made for one torch
+    only (pins), takes no older one (not_older), or does not mind although it has compiled code (free).
+    """
 
     name: str
     why: str
     source: str
     built: bool = False
+    bond: Bond | None = None
 
 
 class Package(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from textwrap import wrap
 import msgspec
 
 from attn_doctor.knowledge import images
+from attn_doctor.knowledge.extras import with_extra
 from attn_doctor.plan.container.inside import Compiled, Inside
 from attn_doctor.wheels.catalogue import Wheel, cuda_version
 
@@ -181,7 +182,9 @@ def _wheel(wheel: Wheel, inside: Inside) -> Iterator[str]:
         yield from _pip(f"--no-deps{beside}")
     if pure:
         yield "# Its own needs; naming torch holds it: pip fails rather than move it."
-        yield from _pip(f"{_quoted(requirement(wheel))} {_quoted(torch_pin(inside))}")
+        name = with_extra(wheel.package, wheel.version, inside.torch.cuda)
+        named = f"{name}=={wheel.version}" if wheel.url is None else requirement(wheel)
+        yield from _pip(f"{_quoted(named)} {_quoted(torch_pin(inside))}")
 
 
 def _beside(package: str, inside: Inside) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -19,6 +20,9 @@ from attn_doctor.plan.ways.wheel import wanted_by_name
 from attn_doctor.wheels.catalogue import Wheel
 from attn_doctor.wheels.resolve import Key
 from attn_doctor.wheels.search import search
+
+if TYPE_CHECKING:
+    from attn_doctor.judgement.view import Machine
 
 
 def plans(case: Case) -> Iterator[Plan]:
@@ -65,9 +69,9 @@ def and_a_file(case: Case, build: Build, wheel: Wheel) -> Plan:
             *steps.keep(machine),
             *steps.pip_first(machine),
             *steps.torch(machine, build),
-            *(step for other in others for step in renamed(files.bring(machine, other), other.package)),
+            *(step for other in others for step in renamed(files.bring(machine, other, build), other.package)),
             *files.triton_beside(machine, case.backend.name, build.torch),
-            *files.bring(machine, wheel),
+            *files.bring(machine, wheel, build),
             steps.verify(machine, case.backend.name, case.request.needs),
         ),
         changes=(
@@ -77,7 +81,7 @@ def and_a_file(case: Case, build: Build, wheel: Wheel) -> Plan:
             *files.changes(machine, (wheel.package, wheel.version), beside=files.needs(wheel.package)),
         ),
         cost=Cost(download_bytes=build.wheel_bytes),
-        warnings=(*older(case, build), *files.cautions(wheel)),
+        warnings=(*of_the_move(case, build), *files.cautions(wheel)),
     )
 
 
@@ -111,7 +115,7 @@ def torch_alone(case: Case, row: IndexWheel | None = None) -> Iterator[Plan]:
             *(files.changes(machine, named) if file else ()),
         ),
         cost=Cost(download_bytes=build.wheel_bytes),
-        warnings=older(case, build),
+        warnings=of_the_move(case, build),
     )
 
 
@@ -120,14 +124,12 @@ def wanted_build(case: Case) -> Build | None:
     machine = case.machine
     if machine.libc and machine.libc.family == "musl":
         return None
-    if machine.nvidia:
-        listed = torch_choice.by_distance(machine, torch_choice.suitable(machine))
+    if machine.nvidia and (fit := torch_choice.suitable(machine)):
+        listed = torch_choice.by_distance(machine, fit)
+    elif machine.nvidia and machine.torch is not None:
+        return None  # the CUDA build that is there is not swapped for one of the CPU
     else:
-        listed = [
-            build
-            for build in torch_builds.builds(machine.os, machine.arch)
-            if build.cuda is None and torch_choice.installs(machine, build)
-        ]
+        listed = list(for_the_cpu(machine))
     first, asked = first_torch(case), case.request.asked.version if case.backend.package is None else None
     return next(
         (
@@ -137,6 +139,13 @@ def wanted_build(case: Case) -> Build | None:
         ),
         None,
     )
+
+
+def for_the_cpu(machine: Machine) -> Iterator[Build]:
+    """The builds that use no GPU, newest first."""
+    for build in torch_builds.builds(machine.os, machine.arch):
+        if build.cuda is None and torch_choice.installs(machine, build):
+            yield build
 
 
 def first_torch(case: Case) -> str | None:
@@ -164,6 +173,24 @@ def older(case: Case, build: Build) -> tuple[str, ...]:
     return (f"torch goes back from {torch.version} to {build.torch}",)
 
 
+def of_the_move(case: Case, build: Build) -> tuple[str, ...]:
+    """What another torch may do to this environment, as far as it is known."""
+    return (*older(case, build), *on_the_cpu(case.machine, build))
+
+
+def on_the_cpu(machine: Machine, build: Build) -> Iterator[str]:
+    """A GPU that this torch leaves idle, and what it would take."""
+    if build.cuda is not None or machine.os == "macos":
+        return
+    if machine.nvidia and machine.driver:
+        yield f"driver {machine.driver.version} runs no published CUDA build: this torch runs on the CPU alone"
+    elif any(gpu.vendor == "amd" for gpu in machine.gpus):
+        yield (
+            "the GPU here is AMD's, and this torch runs on the CPU alone: the PyTorch index has ROCm builds in folders "
+            "of their own, among which attn-doctor does not choose"
+        )
+
+
 def renamed(wanted: tuple[Step, ...], package: str) -> tuple[Step, ...]:
     """Steps of a second package, told apart from those of the first."""
     return tuple(replace(step, id=f"{step.id}-{package}") for step in wanted)
@@ -175,6 +202,8 @@ def _why(case: Case, build: Build) -> str:
         return "no torch is installed yet"
     if torch.cuda is None:
         return f"torch {torch.version} has no CUDA"
+    if torch_choice.is_installed(case.machine, build) and case.backend.package:
+        return f"the torch that is installed was built otherwise than the published {torch_choice.label(build)}"
     if not wheel_choice.torch_serves(case.machine, None):
         return f"torch {torch.version} cannot use this machine's GPU"
     if case.backend.package is None:
