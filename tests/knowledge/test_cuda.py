@@ -106,7 +106,7 @@ def test_host_gcc(version: str, oldest: int, newest: int) -> None:
 def test_the_newest_compilers_accept_gcc_16() -> None:
     assert cuda.max_gcc("13.4") == 16
     assert cuda.min_gcc("13.4") is None
-    assert cuda.max_gcc("13.3") is None
+    assert cuda.max_gcc("13.3") == 15
 
 
 def test_nvcc_archs() -> None:
@@ -118,7 +118,8 @@ def test_nvcc_archs() -> None:
     assert "sm_121" in (cuda.nvcc_archs("12.9") or ())
     assert "sm_70" not in (cuda.nvcc_archs("13.0") or ())
     assert "sm_107" in (cuda.nvcc_archs("13.4") or ())
-    assert cuda.nvcc_archs("13.3") is None
+    assert "sm_121f" in (cuda.nvcc_archs("13.3") or ())
+    assert cuda.nvcc_archs("13.9") is None
 
 
 def test_every_row_has_a_source_and_a_date() -> None:
