@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help doctor install dev test check fix golden docs benchmark benchmark-plans clean
+.PHONY: help doctor install dev test check fix golden explain-score docs benchmark benchmark-plans benchmark-explain clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ fix: dev  ## mend what the tools can mend by themselves
 golden: dev  ## write the golden reports anew; read the difference before you commit it
 	$(BIN)/python -m pytest -q tests/reporters --golden -n 0
 
+explain-score: dev  ## how often `explain` names the right cause, per stage
+	$(BIN)/python scripts/explain_score.py
+
 docs: dev  ## generate the pages of rules and backends, the schemas, and the help in README.md
 	$(BIN)/python scripts/generate_docs.py
 
@@ -50,6 +53,9 @@ benchmark: dev  ## measure what a check costs on this machine; writes docs/bench
 
 benchmark-plans: dev  ## measure what a plan costs beside a check; writes docs/benchmark-plans.md
 	$(BIN)/python scripts/benchmark_plans.py
+
+benchmark-explain: dev  ## measure what explaining a log costs; writes docs/benchmark-explain.md
+	$(BIN)/python scripts/benchmark_explain.py
 
 clean:  ## remove the environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist

@@ -24,6 +24,7 @@ from typing import Any
 
 import msgspec
 
+from attn_doctor.explain import diagnosis
 from attn_doctor.judgement import names, report, wheel_search
 from attn_doctor.judgement import source_build as builds
 from attn_doctor.judgement.backend import Backend, backends
@@ -62,6 +63,7 @@ def generated() -> dict[str, str]:
         "attn_doctor/schemas/report.json": encode(report_schema()),
         "attn_doctor/schemas/docker.json": encode(written("docker", container.Container, container.SCHEMA)),
         "attn_doctor/schemas/dockerfile.json": encode(written("dockerfile", dockerfile.Judgement, dockerfile.SCHEMA)),
+        "attn_doctor/schemas/diagnosis.json": encode(written("diagnosis", diagnosis.Diagnosis, diagnosis.SCHEMA)),
         "attn_doctor/schemas/plan.json": encode(plan_schema()),
         "attn_doctor/schemas/wheels.json": encode(wheels_schema()),
         "attn_doctor/schemas/wheels-refresh.json": encode(written("wheels-refresh", run.Refreshed, run.SCHEMA)),

@@ -40,6 +40,9 @@ class _Stdin:
     def __init__(self, data: bytes) -> None:
         self.buffer = io.BytesIO(data)
 
+    def isatty(self) -> bool:
+        return False
+
 
 def call(*arguments: str, stdin: str | bytes = b"") -> Called:
     """`attn-doctor ARGUMENTS`, in this process."""

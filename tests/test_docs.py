@@ -25,7 +25,7 @@ PAGES = sorted(
     key=str,
 )
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-MAKE = re.compile(r"(?:^    |`|^\$ )make ([a-z]+)", re.MULTILINE)
+MAKE = re.compile(r"(?:^    |`|^\$ )make ([a-z-]+)", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CPU_ONLY = ["torch=2.13.0+cpu"]
 MACHINES = {
@@ -304,7 +304,7 @@ def test_every_page_is_reachable_from_the_readme() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_make_target_that_is_named_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(MAKE.findall(page.read_text(encoding="utf-8")))
     assert named <= targets
     if page.name in ("README.md", "CONTRIBUTING.md") and page.parent == ROOT:

@@ -29,14 +29,14 @@ ROOMS = {
     "judgement": {"knowledge", "machine", "wheels"},
     "schemas": set(),
     "plan": {"knowledge", "machine", "wheels", "judgement"},
-    "reporters": {"knowledge", "machine", "wheels", "judgement", "plan"},
+    "reporters": {"knowledge", "machine", "wheels", "judgement", "plan", "explain", "execute"},
     "execute": {"knowledge", "machine", "wheels", "judgement", "plan"},
-    "explain": {"knowledge", "machine"},
+    "explain": {"knowledge", "machine", "wheels", "judgement", "plan"},
     "library": {"knowledge", "machine", "wheels", "judgement"},
     "cli": {"knowledge", "machine", "wheels", "judgement", "plan", "reporters", "execute", "explain"},
 }
 SHARED = {"errors", "discovery", "__init__"}
-PURE = ("judgement/", "plan/", "reporters/", "wheels/", "knowledge/")
+PURE = ("judgement/", "plan/", "explain/", "reporters/", "wheels/", "knowledge/")
 # who in those rooms may touch files all the same, and why
 READS = {
     "knowledge/tables.py": {"os", "open"},  # the tables of the package
@@ -247,6 +247,7 @@ HOSTS = {"github.com", "huggingface.co", "download.pytorch.org", "json-schema.or
 HOSTS |= {"api.github.com"}  # releases, for `wheels refresh`
 HOSTS |= {"developer.download.nvidia.com"}  # runfiles and package repositories of CUDA
 HOSTS |= {"nvidia.com"}  # no host: how containers name the devices, nvidia.com/gpu
+HOSTS |= {"nvcr.io", "docker.io", "hf.co"}  # containers, and what docker and the Hub print
 HOST = re.compile(r"(?<![\w@.])(?:[a-z0-9-]+\.)+(?:org|com|io|net|dev|co|cloud|ai|cn)(?![\w(])")
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "rule": "explain one finding code",
     "install": "plans how a backend comes in: the wheel, the build, or the shortest way there",
     "wheels": "searches the catalogue of prebuilt wheels",
+    "explain": "names the root cause of a failed log, and the fix",
     "docker": "a Dockerfile and a run line for this machine; judges an existing one",
 }
 INTERRUPTED = 130
@@ -49,7 +50,7 @@ def build_app(arguments: list[str]) -> typer.Typer:
     for name, summary in COMMANDS.items():
         if called in (name, None) or called not in COMMANDS:
             module = import_module(f"attn_doctor.cli.{name}")
-            app.command(name, short_help=summary)(getattr(module, name))
+            app.command(name, short_help=summary, **getattr(module, "SETTINGS", {}))(getattr(module, name))
     return app
 
 

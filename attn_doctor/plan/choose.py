@@ -35,9 +35,8 @@ def plan(facts: Facts, name: str | None, request: Request, need: Need) -> Plan:
     if request.method not in ASKABLE:
         raise UsageError(f"--method {request.method}: expected {', '.join(ASKABLE[:-1])} or {ASKABLE[-1]}")
     machine = Machine(facts)
-    report = check(facts, need)
-    chosen = name or report.recommendation.best or DEFAULT
-    case = Case(machine, report, backends()[chosen], request)
+    chosen = name or check(facts, need).recommendation.best or DEFAULT
+    case = Case(machine, backends()[chosen], request, need)
     found = nothing_to_do(case) or best_of(case, need)
     return replace(
         found,
@@ -172,7 +171,7 @@ def blocking(case: Case) -> tuple[str, ...]:
     """The findings that say more of what is in the way."""
     codes = [
         finding.code
-        for finding in case.report.findings
+        for finding in case.findings
         if finding.severity == "error" or finding.code.startswith(IN_THE_WAY)
     ]
     closed = closing.closed(case.machine)

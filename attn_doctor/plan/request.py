@@ -7,8 +7,10 @@ from functools import cached_property
 import msgspec
 
 from attn_doctor.judgement import wheel_query, wheel_search
-from attn_doctor.judgement.backend import Backend
-from attn_doctor.judgement.report import BackendVerdict, Report
+from attn_doctor.judgement.backend import Backend, backends, judge
+from attn_doctor.judgement.check import check
+from attn_doctor.judgement.need import Need
+from attn_doctor.judgement.report import BackendVerdict, Finding
 from attn_doctor.judgement.view import Machine
 from attn_doctor.judgement.wheel_query import Asked
 from attn_doctor.knowledge.attention import demands
@@ -31,15 +33,25 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Case:
     """One question: a backend, on one machine, under one request."""
 
-    def __init__(self, machine: Machine, report: Report, backend: Backend, request: Request) -> None:
+    def __init__(self, machine: Machine, backend: Backend, request: Request, need: Need) -> None:
         self.machine = machine
-        self.report = report
         self.backend = backend
         self.request = request
+        self.need = need
 
     @cached_property
     def verdict(self) -> BackendVerdict:
-        return next(one for one in self.report.backends if one.name == self.backend.name)
+        """Of the backend that is asked for."""
+        return judge(self.backend, self.machine, self.need)
+
+    def judged(self, name: str) -> BackendVerdict:
+        """Of another one."""
+        return judge(backends()[name], self.machine, self.need)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the machine: asked for where a plan cannot be carried out."""
+        return check(self.machine.facts, self.need).findings
 
     @cached_property
     def wanted(self) -> wheel_search.Wanted:

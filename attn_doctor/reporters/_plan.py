@@ -27,8 +27,8 @@ def document(one: Plan) -> str:
     return msgspec.json.format(msgspec.json.encode(one), indent=2).decode() + "\n"
 
 
-def text(one: Plan, *, verbose: bool, call: str, stale: bool = False) -> str:
-    """One screen. `call` is the command that was given, for the line that says what to do next.
+def text(one: Plan, *, verbose: bool, call: str | None, stale: bool = False) -> str:
+    """One screen. `call` is the command that was given, for the line that says what to do next; None: it is done now.
 
     `stale`: the catalogue that it was made from is old.
     """
@@ -37,7 +37,7 @@ def text(one: Plan, *, verbose: bool, call: str, stale: bool = False) -> str:
     return "".join(f"{line.rstrip()}\n" for line in harmless)
 
 
-def _lines(one: Plan, verbose: bool, call: str, stale: bool) -> Iterator[str]:
+def _lines(one: Plan, verbose: bool, call: str | None, stale: bool) -> Iterator[str]:
     named = f"{one.package} {one.version}" if one.steps and one.version else one.backend
     yield from _hanging("", f"{named} for {one.target}")
     yield ""
@@ -178,7 +178,7 @@ def _words(one: Plan) -> Iterator[str]:
         yield from (f"  {line}" for line in words.lines)
 
 
-def _end(one: Plan, call: str) -> Iterator[str]:
+def _end(one: Plan, call: str | None) -> Iterator[str]:
     if not one.possible:
         yield from _hanging("", "Nothing was changed, and nothing can be done here as things are.")
         return
@@ -187,10 +187,12 @@ def _end(one: Plan, call: str) -> Iterator[str]:
         return
     if one.words:
         yield from _hanging("", "For pip, uv, poetry, pixi and conda projects: add -v.")
+    if call is None:
+        return  # it is about to be done
     if one.os == "windows":
         yield "Nothing was changed. To do it, run these commands in PowerShell, in this order."
         return
-    yield "Nothing was changed. To do it, run the script that this prints:"
+    yield "Nothing was changed. To do it, leave --dry-run away; or run the script that this prints:"
     yield f"  {call} --format sh"
 
 

@@ -14,7 +14,7 @@ SDPA = "sdpa"
 def plans(case: Case) -> Iterator[Plan]:
     if case.backend.name == SDPA:
         return
-    verdict = next(one for one in case.report.backends if one.name == SDPA)
+    verdict = case.judged(SDPA)
     if verdict.status == "ready":
         yield Plan(
             backend=SDPA,

@@ -1,0 +1,1 @@
+"""What went wrong: a log in, its root cause and the fix out."""

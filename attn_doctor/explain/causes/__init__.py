@@ -1,0 +1,1 @@
+"""One file per category of the taxonomy; each defines CAUSE."""
