@@ -1,6 +1,6 @@
 """How often `explain` names the right cause first, per stage: on public logs (tuned on, and held out) and on our own.
 
-    .venv/bin/python scripts/explain_score.py [--show] [tune|held|own ...]
+    .venv/bin/python scripts/explain_score.py [--show] [tune|held|threads|own ...]
 
 Scored as the field asks: of a cause that is certain the very category counts; where it is only likely, one of the same
 stage too; where even that is open, "not enough of the log" too. A log without a failure must raise no alarm.
@@ -21,7 +21,7 @@ from attn_doctor.explain.reading import read
 
 FOLDER = Path(__file__).parent.parent / "tests" / "explain"
 HARMLESS = ("not-an-install-failure", "healthy")
-PARTS = ("tune", "held", "own")
+PARTS = ("tune", "held", "threads", "own")
 
 
 class Example(NamedTuple):

@@ -519,6 +519,31 @@ WORDINGS: tuple[tuple[str, str], ...] = (
     ("git-source-problem", "fatal: could not read Username for 'https://github.com': terminal prompts disabled"),
     ("git-source-problem", "LookupError: setuptools-scm was unable to detect version for /x."),
     ("git-source-problem", "error: pathspec 'v9.9' did not match any file(s) known to git"),
+    # torch/utils/cpp_extension.py and setup.py of packages that copied its check; nvcc; git; ninja 1.12
+    (
+        "nvcc-missing-cuda-home",
+        '  File "setup.py", line 162, in <module>\n    raise_if_cuda_home_none("mamba_ssm")\nNameError: cut off',
+    ),
+    (
+        "windows-msvc-build",
+        (
+            "nvcc fatal   : nvcc cannot find a supported version of Microsoft Visual Studio. Only the versions between "
+            "2017 and 2019 (inclusive) are supported!"
+        ),
+    ),
+    (
+        "git-source-problem",
+        "fatal: unable to access 'https://github.com/x/y.git/': GnuTLS recv error (-54): Error in the pull function.",
+    ),
+    (
+        "git-source-problem",
+        "fatal: Unable to checkout '4dbb88d7f5b2' in submodule path 'csrc/composable_kernel'",
+    ),
+    ("build-oom-killed", "[2/73] nvcc -c csrc/flash_attn/src/a.cu\nFAILED: [code=137] /x/build/a.o"),
+    (
+        "arch-list-invalid",
+        "  Running command git clone https://github.com/thu-ml/SageAttention\nRuntimeError: No GPUs found",
+    ),
 )
 
 # category that it must not be, log
@@ -598,6 +623,15 @@ LOOK_ALIKES: tuple[tuple[str, str], ...] = (
     ("macos-no-cuda", "/home/u/x.py\nOSError: CUDA_HOME environment variable is not set."),
     ("macos-no-cuda", "C:/Users/u/x.py\nOSError: CUDA_HOME environment variable is not set."),
     ("rocm-not-cuda", "torch 2.4.1+cu121\nOSError: CUDA_HOME environment variable is not set."),
+    (
+        "git-source-problem",
+        (
+            "fatal: clone of 'https://github.com/x/y' into submodule path '/b/cutlass' failed\n"
+            "Failed to clone 'cutlass'. Retry scheduled\nSubmodule path 'cutlass': checked out 'a1b2'"
+        ),
+    ),
+    ("build-oom-killed", "[2/73] nvcc -c csrc/flash_attn/src/a.cu\nFAILED: [code=1] /x/build/a.o"),
+    ("arch-list-invalid", "RuntimeError: No GPUs found on this node, ray cannot place the actor"),
 )
 CATEGORIES = tuple(dict.fromkeys(category for category, _ in WORDINGS))
 GENERIC = (

@@ -17,7 +17,7 @@ from attn_doctor.explain.diagnose import diagnose
 from attn_doctor.explain.reading import read
 
 # of the logs whose cause is certain, so many percent at first place
-LEAST = {"tune": 97, "held": 97, "own": 97}
+LEAST = {"tune": 97, "held": 97, "own": 97, "threads": 97}
 EVERY = [example for part in LEAST for example in examples(part)]
 
 

@@ -60,6 +60,8 @@ def subject(case: Case) -> str:
         return f"{case.package}=={case.version}"
     if case.package in ("flash-attn", "xformers"):
         return case.package
+    if found := case.log.matches(r"\bgit\+https?://[\w./@:%+#=-]{1,200}"):
+        return found[0]
     for literal in ("Building ", "Failed to build ", "Failed building "):
         for _, found in case.log.find(literal, SUBJECT):
             if found and found[1] not in NOT_PACKAGES:

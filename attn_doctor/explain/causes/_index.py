@@ -19,7 +19,7 @@ ASKED = (
 )
 SPOKEN_OF = r"(?:Because|Distribution)(?! (?:only|there|the|all|your)\b)"
 REQUIREMENT = (
-    r"(?P<name>[A-Za-z][\w.-]{0,60}\b)(?:\[[\w,]{1,40}\])?"
+    r"(?P<name>[A-Za-z][\w.-]{0,60}\b)(?:\[[\w,]{1,40}\])?(?:\{[^}\n]{1,120}\})?"
     r"(?:\s?\(?(?P<sign>[=<>~!]=?)\s?(?P<version>[\w.+!]{1,40})|\s\((?P<bare>\d[\w.+!]{0,40})\))?"
 )
 OTHER_PYTHON = (
@@ -30,12 +30,16 @@ OTHER_PYTHON = (
         "with the following Python tag",
     ),
 )
-OTHER_SYSTEM = ("matching platform tag", "on the following platform", "for the following platform")
+OTHER_SYSTEM = (
+    *("matching platform tag", "on the following platform", "for the following platform"),
+    "`-compatible wheels",  # of a marker; where it names a Python, see PYTHON_MARKER
+)
+PYTHON_MARKER = r"has no `(?:python|implementation)_\w+"
 
 
 def verdict(text: str, log: Log) -> str:
     """Which of the three a line about a missing distribution stands for."""
-    if any(word in text for word in OTHER_PYTHON) or log.has(*OTHER_PYTHON):
+    if any(word in text for word in OTHER_PYTHON) or log.has(*OTHER_PYTHON) or log.matches(PYTHON_MARKER):
         return PYTHON
     if on_arm(log):
         return ARM

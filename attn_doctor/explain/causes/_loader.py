@@ -191,12 +191,27 @@ def abi_of_torch(log: Log) -> str | None:
 
     version = torch_said(log)
     if version is None:
-        return None
+        return _abi_of_every_torch_for(log)
     cuda = torch_builds.cuda_of_variant(version.partition("+")[2]) or torch_builds.default_cuda(
         version, "linux", "x86_64"
     )
     abi = torch_builds.cxx11abi(version, cuda, "linux", "x86_64")
     return None if abi is None else "new" if abi else "old"
+
+
+def _abi_of_every_torch_for(log: Log) -> str | None:
+    """Where the log names its Python and no torch: the ABI that all torches of that Python have in common."""
+    from attn_doctor.explain import said
+    from attn_doctor.knowledge import torch_builds
+
+    python = said.facts(log).get("python")
+    tag = f"cp{python.replace('.', '')}" if python else None
+    found = {
+        torch_builds.cxx11abi(one.torch, torch_builds.cuda_of_variant(one.variant), "linux", "x86_64")
+        for one in torch_builds.builds("linux", "x86_64")
+        if tag and tag in (one.python_tags or ())
+    }
+    return None if len(found) != 1 or None in found else "new" if True in found else "old"
 
 
 @lru_cache(maxsize=64)
@@ -240,6 +255,7 @@ PACKAGES = (
     ("flash_attn_2_cuda", "flash-attn"),
     ("flash_attn_cuda", "flash-attn"),
     ("xformers", "xformers"),
+    ("vllm/_", "vllm"),
     ("sageattention", "sageattention"),
     ("_qattn_sm", "sageattention"),
     ("selective_scan_cuda", "mamba-ssm"),

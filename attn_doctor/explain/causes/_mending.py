@@ -36,6 +36,9 @@ def has_torch(case: Case) -> Machine | None:
 def anew(case: Case, package: str | None = None, *, there: bool = True) -> Iterator[str]:
     """The very file that fits this torch, in place of the one that is there (or was refused); else how to find it."""
     package = package or name(case)
+    if package in PINS_TORCH:
+        yield f"{pip(case)} --force-reinstall {package}   (brings along the one torch release that its files are for)"
+        return
     if not there and case.plan is not None and case.plan.package == package:
         yield f"attn-doctor install {case.plan.backend}   ({case.plan.title})"
     machine = has_torch(case)
@@ -52,6 +55,8 @@ def anew(case: Case, package: str | None = None, *, there: bool = True) -> Itera
     yield f"{first}{again(package)}   (compiles it against the torch that is installed)"
 
 
+# their published files demand exactly one torch, and hours pass before they are compiled for another
+PINS_TORCH = ("vllm",)
 CATALOGUED = ("flash-attn", "flash-attn-3", "flash-attn-4", "xformers", "sageattention")
 # what the package index has under these names is no source of the compiled package
 NO_SOURCES = ("flash-attn-3", "flash-attn-4", "sageattention")

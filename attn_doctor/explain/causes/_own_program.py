@@ -48,6 +48,17 @@ HUB_FIX = (
     ),
 )
 OTHERS = "This is about other tools than those of Python packages for the GPU, or a test that did not pass."
+PAGING = (
+    "Windows could not set aside the memory that torch's libraries ask for when they are loaded: the paging file is "
+    "too small. Mostly several processes load torch at once, as the workers of a DataLoader do. The files are in order."
+)
+PAGING_FIX = (
+    "num_workers=0, or fewer   (each worker process loads all of torch's DLLs anew)",
+    (
+        "Settings, System, About, Advanced system settings, Performance, Advanced, Virtual memory: managed by the "
+        "system, on a disk with room"
+    ),
+)
 FAULT = (
     "A GPU kernel failed while it ran. That may be a bug of a kernel, tensors that do not fit, or "
     "hardware; it is no installation fault by itself."
@@ -70,6 +81,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], str, Strength, tuple[str | tuple[str, s
         "RESOURCE_EXHAUSTED: Out of memory", "cudaErrorMemoryAllocation",
         "CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", ("out of resource: shared memory", r"Required: \d+"),
     )),
+    (PAGING, PAGING_FIX, "Windows: ERROR_COMMITMENT_LIMIT", PROOF, ("WinError 1455]",)),
     (ASSERT, ASSERT_FIX, "torch: CUDA kernels", PROOF, (
         "device-side assert triggered", ("Assertion `", r"block: \[\d+,\d+,\d+\], thread: \[\d+,\d+,\d+\] Assertion `"),
         "cudaErrorAssert",
@@ -166,6 +178,8 @@ TABLE: tuple[tuple[str, tuple[str, ...], str, Strength, tuple[str | tuple[str, s
         )),
         ("CUDA error", r"launched with[^\n]{0,20}CUDA_LAUNCH_BLOCKING"), ("AssertionError", r"^\s*AssertionError\s*$"),
         ("StopIteration", r"^\s*StopIteration\b"),
+        ("Exception Type:",
+        r"Exception Type:\W{1,4}(?:Key|Index|Assertion|ZeroDivision|UnboundLocal|UnicodeDecode)Error\b"),
         ("BrokenPipeError", r"BrokenPipeError: "), ("EOFError", r"^\s*EOFError\b"),
     )),
 )  # fmt: skip

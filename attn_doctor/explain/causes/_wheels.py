@@ -61,6 +61,12 @@ def tags(text: str) -> Tags | None:
     return Tags(found["python"], found["abi"], found["platform"]) if found else None
 
 
+def never_fits(text: str) -> bool:
+    """Whether the refused wheel has tags that no installer looks for: py311-cp311, Python code for a compiled ABI."""
+    named = tags(text)
+    return named is not None and re.fullmatch(r"py\d+", named.python) is not None and named.abi.startswith("cp")
+
+
 @lru_cache(maxsize=1)
 def python_of(log: Log) -> str | None:
     """The interpreter that the log shows, by anything but the names of wheels."""

@@ -13,11 +13,16 @@ from attn_doctor.explain.cause import PROOF, SIGN, Cause, Match, Sign, Strength
 from attn_doctor.explain.causes import _builds, _commands
 from attn_doctor.explain.log import Log
 
+QUOTED = Sign("RuntimeError: No GPUs found", None, SIGN, "sageattention setup.py, as it is quoted")
+INSTALLING = ("setup.py", "git clone", "Collecting ", "build_wheel", "egg_info", "pip install")
+
 
 def weigh(match: Match, log: Log) -> Strength | None:
     if "out of range" in match.sign.literal:
         near = ("arch_list[-1]", "_get_cuda_arch_flags", "cpp_extension")
         return PROOF if log.near(match.line, *near, before=6) else None
+    if match.sign is QUOTED and not log.has(*INSTALLING):
+        return None  # of a program that runs, and finds none
     if log.has("+cpu") and match["arch"] is None:
         return SIGN  # a torch without CUDA sees no GPU anywhere
     return match.strength
@@ -74,6 +79,7 @@ CAUSE = Cause(
         Sign("list index out of range", None, PROOF, "the last line of the same"),
         Sign("No target compute capabilities", None, PROOF, "sageattention setup.py"),
         Sign("No GPUs found. Please specify the target GPU", None, PROOF, "sageattention 2.0, vllm 0.2 setup.py"),
+        QUOTED,
         Sign("Unknown CUDA Architecture Name", r"Name (?P<arch>\S+)", PROOF, "Caffe2 select_compute_arch.cmake"),
         Sign("Invalid sm version:", r"version: (?P<arch>\S+)", PROOF, "xformers setup.py"),
         Sign("CMAKE_CUDA_ARCHITECTURES must be non-empty", None, PROOF, "CMake"),

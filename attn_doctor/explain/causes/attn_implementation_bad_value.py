@@ -23,6 +23,9 @@ MEANT = {
 }
 
 
+TWICE = "were used when loading the model, which are not compatible"
+
+
 def weigh(match: Match, log: Log) -> Strength | None:
     if "does not support Flash Attention" in log.text:
         return None
@@ -40,7 +43,9 @@ def meant(name: str) -> str | None:
 
 def explain(match: Match, _case: Case) -> str:
     value = match["value"]
-    if value in NAMES:
+    if match.sign.literal == TWICE:
+        return "The attention is chosen twice, by the old setting and by the new one, and the two differ."
+    if value in NAMES or "not supported by" in match.line.text:
         return (
             f"{value!r} is a name that exists, but not for this model in the installed release: the message "
             "lists what it takes."
@@ -55,6 +60,10 @@ def explain(match: Match, _case: Case) -> str:
 
 def fix(match: Match, _case: Case) -> Iterator[str]:
     value = match["value"]
+    if match.sign.literal == TWICE:
+        yield 'leave use_flash_attention_2 out, and say attn_implementation="flash_attention_2" alone'
+        yield "where your code has neither: the model's config.json, or a program that sets the old one (upgrade it)"
+        return
     vllm = (
         "VLLM" in match.line.text or "ttention backend" in match.line.text or "--attention-backend" in match.line.text
     )
@@ -79,7 +88,7 @@ CAUSE = Cause(
             r"Specified `attn_implementation=[\"']?(?P<value>[^\"'`\n]{0,80})[\"']?`? is not supported",
             by="transformers/modeling_utils.py",
         ),
-        Sign("were used when loading the model, which are not compatible", by="transformers/modeling_utils.py"),
+        Sign(TWICE, by="transformers/modeling_utils.py"),
         Sign(
             "for VLLM_ATTENTION_BACKEND",
             r"Invalid value '(?P<value>[^'\n]{0,60})' for VLLM_ATTENTION_BACKEND",
@@ -89,6 +98,11 @@ CAUSE = Cause(
             "ttention backend",
             r"(?:Invalid|Unknown|Unsupported) attention backend:? ?(?:for )?['\"]?(?P<value>\w*)",
             by="vllm, sglang",
+        ),
+        Sign(
+            "ttention backend '",
+            r"[Aa]ttention backend '(?P<value>[^'\n]{1,60})' is not supported by",
+            by="sglang: multimodal_gen, the attention selector",
         ),
         Sign(
             "--attention-backend: invalid choice",

@@ -125,6 +125,7 @@ CAUSE = Cause(
         _sign("std::bad_alloc", r"cicc|cc1plus|cudafe|nvcc|ptxas", "compilers"),
         _sign("code: 137", None, "docker build", SIGN),
         _sign("code 137", None, "GitHub Actions, docker", SIGN),
+        _sign("[code=137]", r"^\s*FAILED: \[code=137\]", "ninja 1.12 and later", SIGN),
         _sign("status 137", None, "make, CMake", SIGN),
         _sign("Error 137", None, "make", SIGN),
         _sign(" Killed", rf"(?:^|\s)\d+ {KILLED}\s+[^\n]{{0,300}}\b{COMPILERS}\b", "bash"),

@@ -8,6 +8,7 @@ nor for a Mac, where there is no CUDA at all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from attn_doctor.explain.case import Case
@@ -34,6 +35,8 @@ def weigh(match: Match, log: Log) -> Strength | None:
         return HINT  # of another release besides: xformers-torch-mismatch says more
     if match.sign.literal in COLLECTED:
         return SIGN if log.matches(A_GPU) else None
+    if match.sign.literal == "+cpu" and re.search(rf"(?:==|torch-){CPU_BUILD}", match.line.text):
+        return None  # what is asked for, or a file's name: nothing that is installed
     if match.sign.literal == "+cpu" and not log.matches(UNUSED):
         return HINT  # who installs it may want it, and the failure may be another
     if match.sign.literal == "+cpu" and "PyTorch version: " in match.line.text:

@@ -16,11 +16,12 @@ from attn_doctor.explain.causes import _containers, _devices
 from attn_doctor.explain.log import Log
 
 FABRIC = ("system not yet initialized", "cudaErrorSystemNotReady", "CUDA_ERROR_SYSTEM_NOT_READY")
+UNKNOWN = "unknown error - this may be due to an incorrectly set up environment"
 HARDWARE = ("uncorrectable ECC", "fallen off the bus", "uncorrectable NVLink")
 
 
 def weigh(match: Match, log: Log) -> Strength | None:
-    if "CUDA unknown error" in match.line.text and (_devices.set_inside(log) or _devices.hidden(log)):
+    if UNKNOWN in match.line.text and (_devices.set_inside(log) or _devices.hidden(log)):
         return None  # cuda-visible-devices-misuse
     if match.sign.literal == "initialization error" and log.has("forked subprocess", "fork"):
         return None  # a program that forks after it used CUDA
@@ -67,9 +68,7 @@ CAUSE = Cause(
     stage="driver",
     title="CUDA does not start on this host",
     signs=(
-        Sign(
-            "CUDA unknown error - this may be due to an incorrectly set up environment", by="c10/cuda/CUDAFunctions.cpp"
-        ),
+        Sign(UNKNOWN, by="c10/cuda/CUDAFunctions.cpp ('CUDA unknown error'); Caffe2 before it ('Found an')"),
         Sign("Error 999: unknown error", by="c10: cudaGetDeviceCount gave cudaErrorUnknown"),
         Sign("CUDA error: unknown error", by="CUDA: cudaErrorUnknown"),
         Sign("CUDA_ERROR_UNKNOWN", by="the driver API, cuInit"),

@@ -30,6 +30,9 @@ def explain(match: Match, case: Case) -> str:
 
 
 def _dotted(version: str) -> str:
+    if version.isdecimal():  # CUDNN_VERSION: 7102, 91002
+        big = 10000 if len(version) > 4 else 1000  # noqa: PLR2004
+        return f"{int(version) // big}.{int(version) % big // 100}.{int(version) % 100}"
     return ".".join(part for part in version.replace(",", " ").replace(".", " ").split())
 
 
@@ -64,11 +67,18 @@ CAUSE = Cause(
     signs=(
         Sign(
             "cuDNN version incompatibility",
-            r"compiled\s+against \(?(?P<built>[\d., ]+?)\)? but found runtime version \(?(?P<found>[\d., ]+\d)",
+            r"compiled\s+against \(?(?P<built>[\d., ]+?)\)? but (?:found runtime version|linked against) "
+            r"\(?(?P<found>[\d., ]+\d)",
             PROOF,
             "torch/backends/cudnn/__init__.py",
         ),
         Sign("cuDNN version incompatibility", None, PROOF, "torch/backends/cudnn/__init__.py"),
+        Sign(
+            "cuDNN version mismatch",
+            r"compiled against (?P<built>\d{4,6}) but linked against (?P<found>\d{4,6})",
+            PROOF,
+            "torch/backends/cudnn/__init__.py, 0.3 to 1.0",
+        ),
         Sign("CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH", None, PROOF, "cuDNN 9 status names"),
         Sign("CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED", None, SIGN, "cuDNN 9 status names"),
         Sign("CUDNN_STATUS_VERSION_MISMATCH", None, PROOF, "cuDNN 8 status names"),

@@ -82,6 +82,11 @@ CAUSE = Cause(
             by="nvidia-container-cli: requirement error",
         ),
         Sign(
+            "unsatisfied condition: ",
+            r"unsatisfied condition: brand\b",
+            by="nvidia-container-cli: the last alternative of NVIDIA_REQUIRE_CUDA, for Tesla cards alone",
+        ),
+        Sign(
             "This container was built for NVIDIA Driver Release",
             r"NVIDIA Driver Release (?P<needs>\d+\.\d+)[^\n]{0,20} or later, but",
             by="NVIDIA's images: entrypoint",

@@ -14,9 +14,11 @@ from attn_doctor.explain.cause import SIGN, Cause, Match, Sign, Strength
 from attn_doctor.explain.causes import _attention
 from attn_doctor.explain.log import Log
 
+RAISED = "transformers 4.36: modeling_utils.py raised what later releases only note"
+
 
 def weigh(match: Match, log: Log) -> Strength | None:
-    if "the current d" in match.line.text or "You passed torch" in match.line.text:
+    if match.sign.by != RAISED and ("the current d" in match.line.text or "You passed torch" in match.line.text):
         return None  # transformers' note at loading
     if match.strength == SIGN and ("No operator found" in log.text or "No available kernel" in log.text):
         return None
@@ -64,6 +66,7 @@ CAUSE = Cause(
             r"FlashAttention only supports? (?:fp16|half|float16|bf16)",
             by="flash_api.cpp, its forks, FA3",
         ),
+        Sign("You passed torch.", r"ValueError: Flash Attention 2\.0 only supports torch\.float16", by=RAISED),
         Sign("Only support fp16 and bf16", by="flash_attn/flash_attn_triton.py"),
         Sign("kFloat16", r"Expected q_dtype == torch::kFloat16 ", by="flash-attn 1.x: fmha_api.cpp"),
         Sign(

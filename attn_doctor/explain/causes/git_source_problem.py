@@ -6,6 +6,7 @@ proxy is tls-proxy-download; a path that is too long for Windows, windows-long-p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from attn_doctor.explain.case import Case
@@ -13,20 +14,34 @@ from attn_doctor.explain.cause import PROOF, SIGN, Cause, Match, Sign, Strength
 from attn_doctor.explain.causes import _builds
 from attn_doctor.explain.log import Log
 
-TLS = r"unable to access[^\n]{0,300}(?:certificate|SSL|TLS|[Pp]roxy)"
+# what is tls-proxy-download's own: a connection that broke inside TLS ("GnuTLS recv error") is not
+TLS = r"unable to access[^\n]{0,300}(?:certificate|gnutls_handshake|[Pp]roxy)"
+RETRIED = r"Failed to clone '(?P<path>[^'\n]{1,300})'\. Retry scheduled"
 DISK = ("No space left", "Disk quota exceeded", "Filename too long")
 
 
 def weigh(match: Match, log: Log) -> Strength | None:
     if match.sign.by in ("network", "git") and log.matches(TLS):
         return None
-    if log.has(*DISK):
+    if log.has(*DISK) or (match.sign.by == "network" and _second_try_went_well(log)):
         return None
     if match.sign.literal == "Permission denied (":
         return PROOF if log.has("git@", "ssh://", "Could not read from remote") else None
     if match.strength == SIGN and "git" not in "".join(line.text for line in log.around(match.line, 8, 2)):
         return None
     return match.strength
+
+
+def _second_try_went_well(log: Log) -> bool:
+    """Git clones each submodule twice before it gives up; what it says of the first time stays in the log."""
+    paths = {found["path"] for _, found in log.find("Retry scheduled", RETRIED) if found}
+    return bool(paths) and all(log.has(f"Submodule path '{path}': checked out") for path in paths)
+
+
+def _nothing_there_yet(match: Match, log: Log) -> bool:
+    """Whether it is the clone itself that failed, by an installer: there is no checkout to go on with."""
+    around = "".join(line.text for line in log.around(match.line, 3, 8))
+    return re.search(r"git clone[^\n]{0,300} did not run successfully|failed to clone into", around) is not None
 
 
 def explain(match: Match, _case: Case) -> str:
@@ -66,6 +81,9 @@ def fix(match: Match, case: Case) -> Iterator[str]:
         yield "git -C FOLDER pull --recurse-submodules   (or clone into another folder)"
     elif by == "reference":
         yield "git ls-remote --tags --heads URL   (what there is; then the name in the requirement)"
+    elif _nothing_there_yet(match, case.log):
+        yield "the same command again   (large repositories break off now and then)"
+        yield "git -c http.version=HTTP/1.1 clone --depth 1 --recursive URL, then pip install ./FOLDER   (in two steps)"
     else:
         yield "git submodule sync --recursive && git submodule update --init --recursive --depth 1   (it goes on)"
         yield "git -c http.version=HTTP/1.1 clone --depth 1 --recursive URL   (where large transfers break)"
@@ -94,6 +112,11 @@ CAUSE = Cause(
         _sign("Could not find a git executable", None, "missing"),
         _sign("into submodule path", r"fatal: clone of|Klonen von|le clonage de|无法克隆", "network"),
         _sign("Failed to clone '", r"Failed to clone '[^']+'", "network"),
+        _sign(
+            "in submodule path '",
+            r"(?i)unable to (?:checkout|fetch|find (?:current )?(?:\S+ )?revision|merge|rebase)\b[^\n]{0,200}submodule",
+            "network",
+        ),
         _sign("RPC failed", r"RPC failed; (?:curl|HTTP|result)", "network"),
         _sign("early EOF", None, "network"),
         _sign("unexpected disconnect while reading sideband", None, "network"),

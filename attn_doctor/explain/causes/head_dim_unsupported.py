@@ -24,13 +24,18 @@ def weigh(match: Match, log: Log) -> Strength | None:
     return match.strength
 
 
+def _wants_a100(match: Match) -> bool:
+    """Whether it is the backward pass that asks for the shared memory of an A100 or H100."""
+    return "requires A100" in match.line.text or "is_sm80" in match.line.text
+
+
 def explain(match: Match, case: Case) -> str:
     if "multiple of 8" in match.line.text or "% 8" in match.line.text:
         return (
             "FlashAttention takes head dimensions that are a multiple of 8; the model's is not. Padding with "
             "zeros gives the same result."
         )
-    if match.found and "requires A100" in match.line.text:
+    if _wants_a100(match):
         return (
             "The backward pass of that head dimension needs more shared memory than this GPU has: upstream "
             "allows it on A100 and H100 only."
@@ -54,7 +59,7 @@ def fix(match: Match, case: Case) -> Iterator[str]:
             "or pad: q, k, v = (torch.nn.functional.pad(x, (0, -x.shape[-1] % 8)) for x in (q, k, v)); "
             "softmax_scale of the true dimension"
         )
-    if "requires A100" in match.line.text:
+    if _wants_a100(match):
         yield (
             "or no dropout (attention_dropout=0.0): newer flash-attn then has that backward pass on every GPU "
             "since Ampere"
@@ -75,6 +80,11 @@ CAUSE = Cause(
             by="flash-attn, its forks",
         ),
         Sign("backward for head dim", r"backward for head dim (?:> ?)?\d+[^\n]{0,80}requires A100", by="flash_api.cpp"),
+        Sign(
+            "to be true, but got false",
+            r"Expected is_sm80(?: \|\| is_sm90)? to be true, but got false",
+            by="flash-attn 1.x: fmha_api.cpp, mha_bwd with head_size > 64; torch 1.13 and 2.0, its copy",
+        ),
         Sign("head_size should be a multiple of 8", by="flash_api.cpp"),
         Sign("must have a head_size that is a multiple of 8", by="flash_api.cpp"),
         Sign("does not support headdim", by="flash_api.cpp: builds with FLASHATTENTION_DISABLE_UNEVEN_K"),

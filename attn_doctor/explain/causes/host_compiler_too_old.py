@@ -51,19 +51,21 @@ def explain(match: Match, case: Case) -> str:
     )
 
 
-def _needed(case: Case) -> str:
+def _needed(match: Match, case: Case) -> str:
+    if match["least"]:
+        return match["least"]
     torch = case.machine.torch.version if case.machine and case.machine.torch else None
     row = build_hazards.host_gcc(torch) if torch else None
     newest = build_hazards.host_gcc("99")
     return (row or newest).gcc if (row or newest) else "11"  # type: ignore[union-attr]
 
 
-def fix(_match: Match, case: Case) -> Iterator[str]:
+def fix(match: Match, case: Case) -> Iterator[str]:
     yield from _builds.a_wheel(case)
     if case.windows:
         yield "Visual Studio Build Tools of a later year, with the workload Desktop development with C++"
         return
-    needed = _needed(case)
+    needed = _needed(match, case)
     yield (
         f"sudo apt install g++-{needed}   (RHEL, Rocky: sudo dnf install gcc-toolset-{needed} && scl enable "
         f"gcc-toolset-{needed} bash; without root: conda install -c conda-forge gxx_linux-64={needed})"
@@ -86,7 +88,7 @@ CAUSE = Cause(
             "torch/utils/cpp_extension.py: _check_cuda_version",
         ),
         _sign("is less", r"version of \S+ \((?P<have>[\d.]+)\) is less$", "the same, wrapped"),
-        _sign("with a too old version of GCC", None, "c10/util/C++17.h"),
+        _sign("with a too old version of GCC", r"of GCC(?:\. We need GCC (?P<least>\d+))?", "c10/util/C++17.h"),
         _sign("with a too old version of Clang", None, "c10/util/C++17.h"),
         _sign("-std=", rf"{UNRECOGNIZED}[^\n]{{0,20}}{STANDARD}", "gcc, clang"),
         _sign("-std=", rf"{STANDARD}[^\n]{{0,12}}{UNRECOGNIZED}", "gcc in Japanese and Spanish"),

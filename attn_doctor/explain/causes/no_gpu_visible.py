@@ -89,6 +89,7 @@ CAUSE = Cause(
         Sign("Torch is not able to use GPU", strength=SIGN, by="stable-diffusion-webui, launch_utils.py"),
         Sign("torch.cuda.is_available() is False", strength=SIGN, by="torch.load: serialization.py"),
         Sign("Failed to infer device type", strength=SIGN, by="vllm/config: no platform found"),
+        Sign("No supported device detected", strength=SIGN, by="vllm/config.py, 0.3 and 0.4"),
         Sign("vLLM is running on UnspecifiedPlatform", strength=HINT, by="vllm/platforms"),
         Sign("0 active drivers ([])", strength=SIGN, by="triton/runtime/driver.py"),
         Sign(

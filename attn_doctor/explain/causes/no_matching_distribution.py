@@ -25,6 +25,7 @@ NOWHERE = (
     Sign("is available and you require", None, SIGN, "uv-resolver/src/pubgrub/report.rs: only X<2 is available"),
     Sign("has no usable wheels", None, PROOF, "uv-resolver/src/pubgrub/report.rs: --no-build"),
     Sign("no wheels with a matching", None, PROOF, "uv-resolver/src/pubgrub/report.rs"),
+    Sign("`-compatible wheels", None, PROOF, "uv-resolver/src/pubgrub/report.rs: has no `MARKER`-compatible wheels"),
     Sign("a source distribution or wheel for the current platform", None, PROOF, "uv-resolver/src/lock"),
     Sign("Wheels are available for `", None, PROOF, "uv-resolver: hint"),
     Sign("only has wheels", None, PROOF, "uv-resolver: hint"),
@@ -38,6 +39,11 @@ NOWHERE = (
     Sign("No candidates were found for", None, PROOF, "rattler: pixi"),
     Sign("ResolvePackageNotFound", None, PROOF, "conda/exceptions.py"),
 )
+CONFLICT = (
+    Sign("ResolutionImpossible", None, SIGN, "pip/_internal/resolution/resolvelib/factory.py"),
+    Sign("have conflicting dependencies", None, SIGN, "pip/_internal/resolution/resolvelib/factory.py"),
+)
+CONDA = ("UnsatisfiableError", "PackagesNotFound", "ResolvePackageNotFound", "nothing provides")
 ELSEWHERE = (
     Sign("was not found in the package registry", None, PROOF, "uv-resolver"),
     Sign("was not found in the provided package locations", None, PROOF, "uv-resolver"),
@@ -45,8 +51,7 @@ ELSEWHERE = (
     Sign("LibMambaUnsatisfiableError", None, SIGN, "conda-libmamba-solver"),
     Sign("Could not solve for environment specs", None, SIGN, "micromamba, mamba 2"),
     Sign("UnsatisfiableError", None, SIGN, "conda/exceptions.py"),
-    Sign("ResolutionImpossible", None, SIGN, "pip/_internal/resolution/resolvelib/factory.py"),
-    Sign("have conflicting dependencies", None, SIGN, "pip/_internal/resolution/resolvelib/factory.py"),
+    *CONFLICT,
     Sign("version solving failed", None, HINT, "poetry: solver"),
     Sign("your requirements are unsatisfiable", None, HINT, "uv-resolver"),
 )
@@ -58,8 +63,28 @@ def weigh(match: Match, log: Log) -> Strength | None:
     return match.strength if _index.verdict(match.line.text, log) == CATEGORY else None
 
 
-def explain(match: Match, _case: Case) -> str:
+def _wanted(match: Match, log: Log) -> tuple[str, str | None]:
+    """Of the line, else of the one above it: uv wraps its sentences."""
     name, version = _index.wanted(match.line.text)
+    other, pin = _index.wanted(log.around(match.line, 1, 0)[0].text)
+    return (name or other, version or (pin if name in ("", other) else None))
+
+
+def _demands(log: Log) -> list[str]:
+    """'xformers 0.0.34 depends on torch==2.10.0': what pip lists as the conflict."""
+    pairs = log.find("The conflict is caused by", None)
+    start = next((log.position(line) for line, _ in pairs), None)
+    lines = [] if start is None else [line.text.strip() for line in log.lines[start + 1 : start + 1 + DEMANDS]]
+    return [text for text in lines if " depends on " in text or " requested " in text]
+
+
+DEMANDS = 4
+
+
+def explain(match: Match, case: Case) -> str:
+    name, version = _wanted(match, case.log)
+    if match.sign in CONFLICT and (demands := _demands(case.log)):
+        return f"These demands do not go together: {'; '.join(demands)}. One of them has to move."
     if name == "torch" and version and local(version):
         return (
             f"{version} is a build of PyTorch's own index: the package index carries one build of each release, "
@@ -75,7 +100,10 @@ def explain(match: Match, _case: Case) -> str:
 
 
 def fix(match: Match, case: Case) -> Iterator[str]:
-    name, version = _index.wanted(match.line.text)
+    name, version = _wanted(match, case.log)
+    if case.log.has(*CONDA):
+        yield from _conda(case)
+        return
     if name == "torch" and version:
         yield from _torch(version, case)
     elif name.replace("_", "-") in _mending.CATALOGUED:
@@ -88,11 +116,21 @@ def fix(match: Match, case: Case) -> Iterator[str]:
     elif name == "triton" and case.windows:
         yield "pip install triton-windows   (Triton itself has no files for Windows)"
     if match.sign in ELSEWHERE:
-        yield (
-            "ask for the package alone, without the other pins, and see which versions the resolver picks: uv pip "
-            "compile -"
-        )
-    yield f"pip index versions {name or 'NAME'}   (what this index has for this Python and system)"
+        yield "ask for the package alone, without the other pins, and see which versions the resolver picks"
+    if name:
+        yield f"pip index versions {name}   (what this index has for this Python and system)"
+
+
+def _conda(case: Case) -> Iterator[str]:
+    """Which channel has it, for what."""
+    log = case.log
+    lacks = log.matches(r"nothing provides (?:requested )?(?P<name>[a-z][\w.-]{1,60})")
+    listed = log.matches(r"(?m)^ +- (?P<name>[a-z][\w.-]{1,60})")
+    found = lacks or listed
+    name = found["name"] if found else "PACKAGE"
+    yield f"conda search -c pytorch -c nvidia -c conda-forge {name}   (which channel has it; then that -c too)"
+    if case.package in _mending.CATALOGUED:
+        yield f"attn-doctor wheels {case.package}   (prebuilt files for pip, in the activated environment)"
 
 
 def _torch(version: str, case: Case) -> Iterator[str]:

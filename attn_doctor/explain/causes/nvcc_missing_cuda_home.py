@@ -77,6 +77,7 @@ CAUSE = Cause(
         _sign(
             "nvcc was not found", r"Error: \S+ was requested, but nvcc was not found", "flash-attn 2.0, 2.1 setup.py"
         ),
+        _sign("raise_if_cuda_home_none(", None, "flash-attn, apex, mamba-ssm setup.py: a frame of a traceback", SIGN),
         _sign("name 'bare_metal_version' is not defined", None, "flash-attn 2.5, 2.6, mamba-ssm setup.py"),
         _sign("name 'nvcc_cuda_version' is not defined", None, "sageattention, vllm setup.py"),
         _sign("Cannot find CUDA_HOME", None, "vllm, sageattention setup.py"),

@@ -61,6 +61,8 @@ TLS = (
     "UnknownIssuer",
 )
 PROXY = ("roxy", "407", "tunnel")
+NO_SSL = ("SSL module is not available", "ssl module in Python is not available")
+REFUSED = ("HANDSHAKE_FAILURE", "handshake failure", "TLSV1_ALERT", "UNSUPPORTED_PROTOCOL")
 
 
 def weigh(match: Match, log: Log) -> Strength | None:
@@ -87,6 +89,16 @@ def is_of_git(text: str) -> bool:
 
 def explain(match: Match, _case: Case) -> str:
     text = match.line.text
+    if any(word in text for word in NO_SSL):
+        return (
+            "This Python has no ssl module, so it fetches nothing by https. It was built without OpenSSL's headers, or "
+            "its OpenSSL is not found: on Windows a conda environment that is not activated."
+        )
+    if any(word in text for word in REFUSED):
+        return (
+            "The server, or a proxy in between, broke off the TLS handshake before any certificate was looked at. It "
+            "may have been out of order for a while; else this Python's OpenSSL is too old for it, or a proxy filters."
+        )
     if any(word in text for word in TLS):
         return (
             "The certificate of the server was not accepted. Mostly a company's proxy or virus scanner opens the "
@@ -106,7 +118,15 @@ def explain(match: Match, _case: Case) -> str:
 
 def fix(match: Match, case: Case) -> Iterator[str]:
     text, log = match.line.text, case.log
-    if any(word in text for word in TLS):
+    if any(word in text for word in NO_SSL):
+        yield 'python -c "import ssl; print(ssl.OPENSSL_VERSION)"   (has to print a version; import errors say more)'
+        yield "conda activate NAME first where it is conda's Python; else another Python: uv venv --python 3.12"
+        yield "built by yourself: sudo apt install libssl-dev   (openssl-devel), then build Python again"
+    elif any(word in text for word in REFUSED):
+        yield "the same command again, a few minutes later   (where it worked before)"
+        yield 'python -c "import ssl; print(ssl.OPENSSL_VERSION)"   (older than 1.1.1: take a newer Python)'
+        yield "echo $HTTPS_PROXY; and once from another network   (is it the proxy that hangs up?)"
+    elif any(word in text for word in TLS):
         if log.has("uv", "invalid peer certificate", "rustls"):
             yield (
                 "uv --system-certs ...   (UV_SYSTEM_CERTS=1; --native-tls in older releases: takes the authorities of "

@@ -19,7 +19,17 @@ from attn_doctor.judgement import commands
 SETUP_FRAMES = ("setup.py", '"<string>"', "build_meta", "pip-setuptools-caller", "pyproject_hooks", "in_process")
 
 
+# packages whose set-up imports torch before anything else
+IMPORTERS = (
+    r"(?i)\b(?:flash[-_]attn|mamba[-_]ssm|causal[-_]conv1d|xformers|sageattention|apex|torch[-_]scatter|natten)\b"
+)
+ENDED = r"(?m)^\s*[\w.]*(?:Error|Exception|Exit)\b(?::|$)|(?i:\berror\b: (?!subprocess-exited|metadata-gen))"
+
+
 def weigh(match: Match, log: Log) -> Strength | None:
+    if match.sign in CUT:
+        untold = log.matches(IMPORTERS) and not log.matches(ENDED) and not _builds.without_isolation(match.line, log)
+        return HINT if untold else None
     tool = _builds.isolating_tool(match.line, log)
     if tool in ("uv", "poetry", "pdm"):
         return None  # causes of their own: the way out is written otherwise
@@ -40,7 +50,12 @@ def from_a_program(match: Match, log: Log) -> bool:
     return bool(frames) and not any(words in frames[-1] for words in SETUP_FRAMES)
 
 
-def explain(_match: Match, case: Case) -> str:
+def explain(match: Match, case: Case) -> str:
+    if match.sign in CUT:
+        return (
+            "The log breaks off before the error itself. At this point of this package it is mostly that its set-up "
+            "imports torch, which is not there in the fresh environment that pip builds in."
+        )
     if case.log.has("pip-setuptools-caller", "egg_info did not run") and not case.log.has("pip-build-env"):
         return (
             "The package's setup.py imports torch, and torch was not there when pip asked it for metadata. pip does "
@@ -62,6 +77,10 @@ def fix(_match: Match, case: Case) -> Iterator[str]:
     yield _commands.again(case)
 
 
+CUT = (
+    Sign("in get_requires_for_build_wheel", r"pip-build-env", HINT, "pip: a traceback of an isolated build, cut off"),
+    Sign("Getting requirements to build wheel ... error", None, HINT, "pip: an isolated build, cut off"),
+)
 CAUSE = Cause(
     category="torch-missing-build-isolation",
     stage="build",
@@ -71,6 +90,7 @@ CAUSE = Cause(
         Sign("No module named torch", by="Python 2 wording, and `python -m`"),
         Sign("PyTorch being installed, please install PyTorch first", by="auto-gptq and autoawq setup.py"),
         Sign("without torch installed. Please install torch before", by="DeepSpeed setup.py: pre-compile ops"),
+        *CUT,
     ),
     explain=explain,
     fix=fix,

@@ -121,6 +121,12 @@ CAUSE = Cause(
             "pip/_internal/commands/install.py: conflicts after an install",
         ),
         Sign(
+            "but you'll have torch ",
+            r" (?:requires|has requirement) torch(?P<wants>[<>=!~][^\s;]{1,40}), but you'll have torch (?P<have>\S+)",
+            SIGN,
+            "pip 9 to 20.2: pip/_internal/commands/install.py",
+        ),
+        Sign(
             " has requirement torch",
             r" has requirement torch(?P<wants>[<>=!~]\S{1,40}), but you have torch (?P<have>\S+)\.",
             SIGN,

@@ -56,6 +56,7 @@ CAUSE = Cause(
     signs=(
         Sign("import _meta_registrations", r"from torchvision import", SIGN, "torchvision/__init__.py, in a traceback"),
         Sign("operator torchvision::", r"operator torchvision::\w+ does not exist", PROOF, "torch library registry"),
+        Sign("No such operator torchvision::", None, PROOF, "torch before 1.13: the JIT's registry of operators"),
         Sign(
             "torchvision::nms", r"Could not run 'torchvision::\w+' with arguments from the", PROOF, "a CPU torchvision"
         ),

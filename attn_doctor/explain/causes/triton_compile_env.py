@@ -52,6 +52,10 @@ def explain(match: Match, case: Case) -> str:
         )
     if log.has("Python.h", "Failed to find Python libs", "python3"):
         return start + "the header Python.h of this very Python is not installed."
+    if any(
+        f"{header}.h: No such file" in text for header in ("stddef", "stdarg", "stdint", "stdlib", "stdio", "limits")
+    ):
+        return start + "the C compiler is there, and the standard headers of C that belong to it are not."
     if any(log.has(word) for word in ("cannot find -lcuda", "library 'cuda'")):
         return start + "the linker does not find libcuda, the library of the driver."
     return start + "the compiler's own message stands above the line that names the command."
@@ -164,6 +168,12 @@ CAUSE = Cause(
             ),
             SIGN,
             by="gcc, called by Triton",
+        ),
+        Sign(
+            ".h: No such file or directory",
+            r"fatal error: (?:stddef|stdarg|stdint|stdlib|stdio|string|limits|errno|assert|math)\.h",
+            SIGN,
+            by="gcc without its own headers or glibc's, called by Triton or Inductor",
         ),
         Sign("Cannot find ptxas", by="triton/backends/nvidia/compiler.py"),
         Sign("CppCompileError: C++ compile error", strength=SIGN, by="torch/_inductor/exc.py"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from attn_doctor.explain.case import Case
 from attn_doctor.explain.cause import HINT, PROOF, SIGN, Cause, Match, Sign, Strength
-from attn_doctor.explain.causes import _mending
+from attn_doctor.explain.causes import _mending, _wheels
 from attn_doctor.explain.log import Log
 
 CATEGORY = "wheel-filename-invalid"
@@ -29,7 +29,12 @@ def weigh(match: Match, log: Log) -> Strength | None:
     if match.sign.literal in ("BadZipFile", "is not a zip file", "Bad CRC-32 for file"):
         # pip's traceback, or that of someone who reads an archive of his own
         return match.strength if log.has(".whl", "wheel", "pip", "zipfile.py") else None
+    if match.sign in REFUSED and not _wheels.never_fits(match.line.text):
+        return None
     return match.strength
+
+
+REFUSED = tuple(Sign(text, None, PROOF, "pip, uv, poetry") for text in _wheels.REFUSALS)
 
 
 def damaged(match: Match) -> bool:
@@ -46,6 +51,11 @@ def explain(match: Match, _case: Case) -> str:
         )
     if "%2B" in match.line.text:
         return "The name was saved with %2B where the published one has a plus sign; installers do not decode it."
+    if match.sign in REFUSED:
+        return (
+            "The name says py3x for the Python and cp3x for the ABI: no installer looks for that pair. The file was "
+            "renamed, or built by a tool that names it so; a compiled one is named cp3x-cp3x."
+        )
     return (
         "Installers read version and tags from the name and compare them with what is inside. This name was changed, "
         "or is not that of a wheel: renaming a file does not make it fit another Python or system."
@@ -74,6 +84,7 @@ CAUSE = Cause(
     stage="install",
     title="The wheel was renamed, or is damaged",
     signs=(
+        *REFUSED,
         Sign("is not a valid wheel filename", None, PROOF, "pip/_internal/models/wheel.py"),
         Sign("nvalid wheel filename", None, PROOF, "packaging.utils.InvalidWheelFilename; pip 25 and later; poetry"),
         Sign("The wheel filename ", r"is invalid|has an invalid", PROOF, "uv-distribution-filename"),

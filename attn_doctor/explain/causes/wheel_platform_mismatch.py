@@ -21,6 +21,8 @@ REFUSED = tuple(Sign(text, None, PROOF, "pip, uv, poetry") for text in _wheels.R
 def weigh(match: Match, log: Log) -> Strength | None:
     if match.sign not in REFUSED:
         return match.strength
+    if _wheels.never_fits(match.line.text):
+        return None
     said = _wheels.verdict(match.line.text, log)
     if said is None:
         named = _wheels.tags(match.line.text)
@@ -37,7 +39,8 @@ def explain(match: Match, case: Case) -> str:
         os, arch = told["os"], None
     have = " ".join(part for part in (os, arch) if part)
     here = f"this is {have}" if have else "this machine is another"
-    same = " The Python tag fits; the platform does not." if named.version == _wheels.python_of(case.log) else ""
+    fits = named.version is not None and named.version == _wheels.python_of(case.log)
+    same = " The Python tag fits; the platform does not." if fits else ""
     return (
         f"The wheel is for {named.platform}, and {here}: it holds machine code.{same} Renaming the file does not help."
     )

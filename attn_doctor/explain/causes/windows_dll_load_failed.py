@@ -49,6 +49,8 @@ NOT_TORCH = (
 
 
 def weigh(match: Match, _log: Log) -> Strength | None:
+    if "WinError 1455" in match.line.text:
+        return None  # memory, and no DLL that is missing or wrong
     module = match["module"] or ""
     return SIGN if any(module.startswith(name) for name in NOT_TORCH) else match.strength
 

@@ -13,6 +13,7 @@ from attn_doctor.explain.cause import HINT, PROOF, SIGN, Cause, Match, Sign, Str
 from attn_doctor.explain.causes import _builds, _commands, _headers
 from attn_doctor.explain.log import Log
 
+WITH_2022 = "2022"
 PROMPT = "in the x64 Native Tools Command Prompt for VS 2022:"
 
 
@@ -30,7 +31,12 @@ FEW = 4
 
 
 def explain(match: Match, _case: Case) -> str:
-    if match.strength == PROOF and ("required" in match.sign.by or "cl.exe" in match.sign.by):
+    if match["oldest"]:
+        return (
+            f"nvcc looked for a Visual Studio of {match['oldest']} to {match['newest']}, the releases that it takes, "
+            "and found none: there is none, or only an older or newer one. -allow-unsupported-compiler does not help."
+        )
+    if "required" in match.sign.by or "cl.exe" in match.sign.by:
         return (
             "The package is compiled on your machine, and nvcc and Python's builder call Visual C++'s cl.exe, which is "
             "not installed or not on PATH. It comes with Visual Studio's Build Tools."
@@ -48,7 +54,11 @@ def fix(match: Match, case: Case) -> Iterator[str]:
     if "VC env" in match.sign.by:
         yield "set DISTUTILS_USE_SDK=1   (in the same prompt, then the build again)"
         return
-    if match.strength == PROOF:
+    if match["newest"] and match["newest"] < WITH_2022:
+        yield "a newer CUDA toolkit of the same major (newer ones take a newer Visual Studio), and CUDA_HOME set to it"
+        yield f"or the Build Tools of {match['newest']} beside the newer ones, and the build from their x64 prompt"
+        return
+    if match.strength == PROOF or "cl.exe" in match.sign.by:
         yield (
             'winget install Microsoft.VisualStudio.2022.BuildTools --override "--wait --add '
             'Microsoft.VisualStudio.Workload.VCTools --includeRecommended"'
@@ -81,6 +91,11 @@ CAUSE = Cause(
         _sign("Error checking compiler version for cl", None, "cl.exe: torch/utils/cpp_extension.py", SIGN),
         _sign("MSVC is required to load C++ extensions", None, "cl.exe: torch/utils/cpp_extension.py"),
         _sign("Cannot find compiler 'cl.exe' in PATH", None, "cl.exe: nvcc"),
+        _sign(
+            "cannot find a supported version of Microsoft Visual Studio",
+            r"of Microsoft Visual Studio(?:[^\n]{0,60} between (?P<oldest>\d{4}) and (?P<newest>\d{4}))?",
+            "cl.exe: nvcc",
+        ),
         _sign("'cl.exe'", r"nvcc fatal[^\n]{0,60}'cl\.exe'", "cl.exe: nvcc, in any wording"),
         _sign(
             "'cl' ",
