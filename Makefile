@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help doctor install dev test check fix golden explain-score docs benchmark benchmark-plans benchmark-explain clean
+.PHONY: help doctor install dev test check fix golden explain-score docs benchmark benchmark-plans benchmark-explain benchmark-transactions clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ benchmark-plans: dev  ## measure what a plan costs beside a check; writes docs/b
 
 benchmark-explain: dev  ## measure what explaining a log costs; writes docs/benchmark-explain.md
 	$(BIN)/python scripts/benchmark_explain.py
+
+benchmark-transactions: dev  ## measure keeping and putting back an environment; writes docs/benchmark-transactions.md
+	$(BIN)/python scripts/benchmark_transactions.py
 
 clean:  ## remove the environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist

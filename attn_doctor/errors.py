@@ -44,13 +44,46 @@ class CannotKeep(AttnDoctorError):
     exit_code = 3
 
 
-class NotCarriedOut(AttnDoctorError):
-    """A plan was made, and this version does not carry plans out."""
+class TargetBusy(AttnDoctorError):
+    """Another attn-doctor changes the same target."""
 
     exit_code = 1
 
-    def __init__(self) -> None:
+    def __init__(self, target: str, holder: str | None) -> None:
+        by = f" (process {holder})" if holder else ""
         super().__init__(
-            "this version plans and does not carry out; nothing was changed",
-            "Take the script: attn-doctor install --dry-run --format sh",
+            f"another attn-doctor{by} is changing {target}; nothing was changed",
+            "Wait until it is done, then call this again.",
+        )
+
+
+class NotDone(AttnDoctorError):
+    """A plan was not carried out, or failed on the way: the target is as it was before."""
+
+    exit_code = 1
+
+    def __init__(self, reason: str, log: str | None = None) -> None:
+        said = f"What it printed: {log}" if log else None
+        super().__init__(f"not done: {reason}", said)
+        self.log = log
+
+
+class NoAnswer(AttnDoctorError):
+    """The target's interpreter cannot run torch: nothing can be tried there."""
+
+    exit_code = 3
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"torch does not run in the target: {reason}", "attn-doctor check says why and what to do.")
+
+
+class CannotPutBack(AttnDoctorError):
+    """The target may be in between: the last line names where its copy from before is."""
+
+    exit_code = 3
+
+    def __init__(self, target: str, reason: str, kept: str | None) -> None:
+        super().__init__(
+            f"{target} could not be put back: {reason}",
+            f"The copy from before is kept in {kept}: nothing is lost." if kept else "Try again: attn-doctor rollback",
         )

@@ -24,6 +24,7 @@ from typing import Any
 
 import msgspec
 
+from attn_doctor.execute import listing
 from attn_doctor.explain import diagnosis
 from attn_doctor.judgement import names, report, wheel_search
 from attn_doctor.judgement import source_build as builds
@@ -34,6 +35,7 @@ from attn_doctor.knowledge.attention import Demands, SourceBuild, demands, sourc
 from attn_doctor.machine import gather
 from attn_doctor.machine.facts import Reading
 from attn_doctor.machine.probe import probes
+from attn_doctor.measure import verify
 from attn_doctor.plan import container, dockerfile, plan
 from attn_doctor.wheels.refresh import run
 
@@ -63,7 +65,9 @@ def generated() -> dict[str, str]:
         "attn_doctor/schemas/report.json": encode(report_schema()),
         "attn_doctor/schemas/docker.json": encode(written("docker", container.Container, container.SCHEMA)),
         "attn_doctor/schemas/dockerfile.json": encode(written("dockerfile", dockerfile.Judgement, dockerfile.SCHEMA)),
+        "attn_doctor/schemas/verification.json": encode(written("verification", verify.Verification, verify.SCHEMA)),
         "attn_doctor/schemas/diagnosis.json": encode(written("diagnosis", diagnosis.Diagnosis, diagnosis.SCHEMA)),
+        "attn_doctor/schemas/history.json": encode(written("history", listing.History, listing.SCHEMA)),
         "attn_doctor/schemas/plan.json": encode(plan_schema()),
         "attn_doctor/schemas/wheels.json": encode(wheels_schema()),
         "attn_doctor/schemas/wheels-refresh.json": encode(written("wheels-refresh", run.Refreshed, run.SCHEMA)),

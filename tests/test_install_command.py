@@ -81,11 +81,12 @@ def test_the_text_says_what_to_type_next() -> None:
     assert last.strip() == ("attn-doctor install fa2 --dry-run --max-jobs 2 --facts - --need dtype=bf16 --format sh")
 
 
-def test_without_dry_run_nothing_is_done_yet_and_it_is_said() -> None:
+def test_what_is_imagined_cannot_be_carried_out() -> None:
     called = install("fa2", dry=False)
-    assert called.code == 1
-    assert "nothing was changed" in called.err
-    assert install("sdpa", dry=False).code == 0
+    assert (called.code, called.out) == (2, "")
+    assert "Add --dry-run for the plan" in " ".join(called.err.split())
+    called = imagined.call("install", "sdpa", "--what-if", "gpu=Tesla T4")
+    assert (called.code, called.out) == (2, "")
 
 
 def test_a_saved_plan(tmp_path: Path) -> None:

@@ -29,11 +29,12 @@ ROOMS = {
     "judgement": {"knowledge", "machine", "wheels"},
     "schemas": set(),
     "plan": {"knowledge", "machine", "wheels", "judgement"},
-    "reporters": {"knowledge", "machine", "wheels", "judgement", "plan", "explain", "execute"},
+    "reporters": {"knowledge", "machine", "wheels", "judgement", "plan", "explain", "execute", "measure"},
     "execute": {"knowledge", "machine", "wheels", "judgement", "plan"},
     "explain": {"knowledge", "machine", "wheels", "judgement", "plan"},
+    "measure": {"knowledge"},
     "library": {"knowledge", "machine", "wheels", "judgement"},
-    "cli": {"knowledge", "machine", "wheels", "judgement", "plan", "reporters", "execute", "explain"},
+    "cli": {"knowledge", "machine", "wheels", "judgement", "plan", "reporters", "execute", "explain", "measure"},
 }
 SHARED = {"errors", "discovery", "__init__"}
 PURE = ("judgement/", "plan/", "explain/", "reporters/", "wheels/", "knowledge/")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.cli import _verdict, options
-from attn_doctor.errors import NotCarriedOut, UsageError
+from attn_doctor.cli import _change, _verdict, options
+from attn_doctor.errors import UsageError
 
 if TYPE_CHECKING:
     from attn_doctor.plan.plan import Plan, Wish
@@ -70,9 +70,8 @@ def install(
     from attn_doctor.plan.plan import Wish
 
     options.one_of("--format", form, FORMATS)
-    del offline, yes  # a plan is made without network
-    if max_jobs is not None and max_jobs < 1:
-        raise UsageError(f"--max-jobs {max_jobs}: expected 1 or more")
+    dry_run = dry_run or form == "sh"  # the script is what was asked for
+    _check_call(dry_run, offline, facts, what_if, max_jobs)
     needs.parse(need)
     _verdict.check_level(fail_on, ignore)
     wish = Wish(
@@ -94,7 +93,11 @@ def install(
     backend = names.backend(name) if name else None
     kept = "standard input" if plan == "-" else plan or ""
     wanted = saved.decode(options.read_document(plan), kept) if plan else None
+    if not dry_run:
+        _change.put_back_first(python, venv)
     found = options.gather_facts(python, venv, facts, what_if)
+    if not dry_run and _change.recovered(found):
+        found = options.gather_facts(python, venv, None, [])
 
     def make() -> Plan:
         return saved.still_true(wanted, found, kept) if wanted else wishes.plan(found, backend, wish)
@@ -109,13 +112,25 @@ def install(
         "--facts": facts,
         "--what-if": what_if,
     }
-    options.write(_rendered(one, form, verbose, _again(name, wish, given)), output, exact=form != "text")
-    if not dry_run and one.possible and one.steps:
-        raise NotCarriedOut
-    return 0 if one.possible else 1
+    options.write(_rendered(one, form, verbose, _again(name, wish, given), dry_run), output, exact=form != "text")
+    if dry_run or not one.possible or not one.steps:
+        return 0 if one.possible else 1
+    _change.confirm("Do it?", yes)
+    done = _change.carry_out(one, lambda: options.gather_facts(python, venv, None, []), verbose)
+    options.progress(f"done and verified: {done.title}. To undo it: attn-doctor rollback {done.id}")
+    return 0
 
 
-def _rendered(one: Plan, form: str, verbose: bool, again: str) -> str:
+def _check_call(dry_run: bool, offline: bool, facts: str | None, what_ifs: list[str], max_jobs: int | None) -> None:
+    if offline and not dry_run:
+        raise UsageError("--offline goes with --dry-run: what is installed is fetched first")
+    if not dry_run:
+        _change.refuse_imagined(facts, what_ifs)
+    if max_jobs is not None and max_jobs < 1:
+        raise UsageError(f"--max-jobs {max_jobs}: expected 1 or more")
+
+
+def _rendered(one: Plan, form: str, verbose: bool, again: str, dry_run: bool) -> str:
     from attn_doctor.reporters import _plan, _script
 
     if form == "sh":
@@ -129,7 +144,7 @@ def _rendered(one: Plan, form: str, verbose: bool, again: str) -> str:
     from attn_doctor.knowledge.freshness import is_stale
 
     stale = is_stale("catalogue", one.catalogue or options.today(), options.today())
-    return _plan.text(one, verbose=verbose, call=again, stale=stale)
+    return _plan.text(one, verbose=verbose, call=again if dry_run else None, stale=stale)
 
 
 def _again(name: str | None, wish: Wish, given: dict[str, object]) -> str:

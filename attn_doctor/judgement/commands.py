@@ -31,6 +31,11 @@ def installer(machine: Machine) -> str:
     return f"{shlex.quote(python.executable)} -m pip install"
 
 
+def index_option(machine: Machine) -> str:
+    """How the index is named that takes the place of all others. uv lets UV_DEFAULT_INDEX win over --index-url."""
+    return "--default-index" if installer(machine).startswith("uv ") else "--index-url"
+
+
 def torch_requirements(machine: Machine, build: Build) -> tuple[list[str], str | None]:
     """What brings this torch, with the companions that are installed and must move along; and the index, if any."""
     # from an index of its own the local part is named: pip takes an installed 2.8.0+cpu for 2.8.0 and would do nothing.
@@ -51,7 +56,7 @@ def torch_requirements(machine: Machine, build: Build) -> tuple[list[str], str |
 def install_torch(machine: Machine, build: Build) -> str:
     """The command that brings this torch, with the companions that are installed and must move along."""
     wanted, index = torch_requirements(machine, build)
-    return f"{installer(machine)} {' '.join(wanted)}{f' --index-url {index}' if index else ''}"
+    return f"{installer(machine)} {' '.join(wanted)}{f' {index_option(machine)} {index}' if index else ''}"
 
 
 def any_torch(machine: Machine) -> str | None:
@@ -106,7 +111,7 @@ def cuda_of_torch(machine: Machine) -> str | None:
 
 def reinstall(machine: Machine, name: str, version: str, index: str | None = None) -> str:
     """The command that writes the files of that very version anew and touches nothing else."""
-    at = f" --index-url {index}" if index else ""
+    at = f" {index_option(machine)} {index}" if index else ""
     return f"{forced(installer(machine))} --no-deps {shlex.quote(f'{name}=={version}')}{at}"
 
 
@@ -162,4 +167,4 @@ def install_companion(machine: Machine, name: str) -> str | None:
     # the same version of another build counts as installed already: it is named with its local part, from its index
     if build.on_pypi and public(machine.packages[name].version) != pinned:
         return f"{installer(machine)} --no-deps {name}=={pinned}"
-    return f"{installer(machine)} --no-deps {name}=={pinned}+{build.variant} --index-url {build.index_url}"
+    return f"{installer(machine)} --no-deps {name}=={pinned}+{build.variant} {index_option(machine)} {build.index_url}"

@@ -170,9 +170,7 @@ def built_as(one: Plan, package: str, version: str) -> str:
 def blocking(case: Case) -> tuple[str, ...]:
     """The findings that say more of what is in the way."""
     codes = [
-        finding.code
-        for finding in case.findings
-        if finding.severity == "error" or finding.code.startswith(IN_THE_WAY)
+        finding.code for finding in case.findings if finding.severity == "error" or finding.code.startswith(IN_THE_WAY)
     ]
     closed = closing.closed(case.machine)
     if closed and closed.code and closed.code not in codes:

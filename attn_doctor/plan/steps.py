@@ -27,8 +27,27 @@ import os, shutil, sys
 here, there = sys.argv[1:]
 if os.path.lexists(there):
     sys.exit(there + " is there already, the copy of an earlier run: remove it, or put it back, first")
-shutil.copytree(here, there + ".part", symlinks=True, copy_function=os.link)
-os.rename(there + ".part", there)"""
+def keep(old, new):
+    os.mkdir(new)
+    for one in os.scandir(old):
+        other = os.path.join(new, one.name)
+        if one.is_dir(follow_symlinks=False):
+            keep(one.path, other)
+        elif one.is_symlink() or one.name.endswith((".pth", ".cfg", ".conf", "history")):  # written in place by some
+            shutil.copy2(one.path, other, follow_symlinks=False)
+            own(one.path, other)
+        else:
+            os.link(one.path, other)
+    own(old, new)
+    shutil.copystat(old, new)
+def own(old, new):
+    if os.name == "posix" and os.geteuid() == 0:
+        os.chown(new, os.lstat(old).st_uid, os.lstat(old).st_gid, follow_symlinks=False)
+try:
+    keep(here, there + ".part")
+    os.rename(there + ".part", there)
+except OSError as error:
+    sys.exit("cannot keep " + str(error.filename or here) + ": " + str(error.strerror))"""
 # every distribution once, but for pip and those that are named; a name that ends in -* stands for all that begin so
 PINS = r"""import importlib.metadata as metadata, re, sys
 def tidy(name):
@@ -174,7 +193,7 @@ def needed(machine: Machine, names: Sequence[str], title: str) -> tuple[Step, ..
 def torch(machine: Machine, build: Build) -> tuple[Step, ...]:
     """Another torch, and what moves with it; everything else stays where it is."""
     wanted, index = commands.torch_requirements(machine, build)
-    at = ("--index-url", index) if index else ()
+    at = (commands.index_option(machine), index) if index else ()
     title = f"install torch {build.torch}+{build.variant}"
     if not machine.packages and machine.torch is None:
         return (install(machine, title, *wanted, *at, step="torch"),)

@@ -192,7 +192,7 @@ def _end(one: Plan, call: str | None) -> Iterator[str]:
     if one.os == "windows":
         yield "Nothing was changed. To do it, run these commands in PowerShell, in this order."
         return
-    yield "Nothing was changed. To do it, leave --dry-run away; or run the script that this prints:"
+    yield from _hanging("", "Nothing was changed. To do it, leave --dry-run away; or run the script that this prints:")
     yield f"  {call} --format sh"
 
 

@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attn_doctor
+from attn_doctor.judgement import need as needs
 from attn_doctor.judgement import source_build
 from attn_doctor.knowledge import attention
+from attn_doctor.machine import whatif
+from attn_doctor.machine.facts import Known
+from attn_doctor.machine.probes.python import Python
+from attn_doctor.machine.probes.tools import Tools
+from attn_doctor.plan import choose
+from attn_doctor.plan.request import Request
 from plan.cases import NO_WHEEL, commands, kinds, other, plan
 
 ROW = attention.source_build("flash-attn", "2")
@@ -122,7 +129,59 @@ def test_the_variables_of_a_build() -> None:
     for option in ("--no-build-isolation", "--no-deps", "--no-cache-dir"):
         assert option in compiled.command
     assert one.build.peak_memory_gib <= 64
-    assert kinds(one)[-3:] == ["build", "install", "verify"]
+    assert kinds(one)[-5:] == ["fetch", "write", "build", "install", "verify"]
+
+
+def places(*keys: str, **more: str) -> tuple[str, str]:
+    """The folder for wheels and that of the build, of a plan."""
+    (compiled,) = [
+        step
+        for step in plan("flash_attention_2", *NO_WHEEL, "nvcc=13.0", *keys, method="source", **more).steps
+        if step.kind == "build"
+    ]
+    return compiled.command[-2], compiled.command[-1]
+
+
+def test_a_wheel_lies_under_all_that_it_fits() -> None:
+    wheels, sources = places()
+    assert wheels.endswith(
+        "/flash-attn-2.8.3.post2-cp312-linux_x86_64-glibc2.35-torch2.12.0a0+1234567.nv26.05-cu13.0-abi1-sm80"
+    )
+    assert sources.startswith("attn-doctor-files/builds/flash-attn-2.8.3.post2-")
+
+
+@pytest.mark.parametrize(
+    ("keys", "wheel_too"),
+    [
+        (("torch=2.12.0a0+7654321.nv26.06", "torch_cuda=13.0"), True),
+        (("python=3.11",), True),
+        (("gpu=NVIDIA H100 80GB HBM3",), True),
+        (("nvcc=13.1",), False),
+        (("gcc=13.2",), False),
+    ],
+)
+def test_what_differs_never_shares_a_folder(keys: tuple[str, ...], wheel_too: bool) -> None:
+    """Objects depend on the compiler as well; a wheel fits whatever compiled it."""
+    plain, other_one = places(), places(*keys)
+    assert plain[1] != other_one[1]
+    assert (plain[0] != other_one[0]) is wheel_too
+
+
+def test_free_memory_moves_no_folder() -> None:
+    """A build that goes on later has other jobs, and the same objects."""
+    assert places("ram=24GiB") == places()
+
+
+def test_uv_builds_in_a_cache_for_this_build_alone() -> None:
+    facts = whatif.simulate([*NO_WHEEL, "nvcc=13.0", "pkg.flash-attn=2.8.3+cu12torch2.7cxx11abiTRUE"])
+    facts.readings["tools"] = Known(Tools({"uv": "/usr/bin/uv"}), source="a test")
+    facts.readings["python"] = Known(Python("3.12", prefix="/venv", executable="/venv/bin/python"), source="a test")
+    one = choose.plan(facts, "flash_attention_2", Request(method="source"), needs.parse([]))
+    gone, compiled = [step for step in one.steps if step.id in ("remove", "build")]
+    assert gone.command[:3] == ("uv", "pip", "uninstall")
+    cache = compiled.command[compiled.command.index("--cache-dir") + 1]
+    assert "/builds/flash-attn-2.8.3.post2-" in cache
+    assert not {"--reinstall-package", "--refresh-package"} & set(" ".join(compiled.command).replace("=", " ").split())
 
 
 def test_the_users_own_limit_on_jobs() -> None:

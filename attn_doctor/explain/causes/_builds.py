@@ -42,7 +42,7 @@ BUILDING = (
     *PIP_ISOLATED,
     *("setup.py", "build_meta", "metadata-generation-failed", "Preparing metadata", "Preparing editable metadata"),
     *("Building wheel", "Building editable", "cpp_extension", "bdist_wheel", "build_ext", "egg_info"),
-    *("pip-setuptools-caller", "Failed to build", "exec(code, locals())", "ninja: ", "pyproject_hooks"),
+    *("pip-setuptools-caller", "Failed to build", "code, locals())", "ninja: ", "pyproject_hooks"),
     *("bin/nvcc ", "FAILED: "),
 )
 COMPILING = (

@@ -5,9 +5,11 @@ Prints one line, a marker and JSON behind it, whatever else the import prints. A
 
 import json
 import sys
+from contextlib import suppress
 from typing import Any
 
 MARKER = "ATTN_DOCTOR_DEEP "
+BESIDE_TORCH = ("flash_attn_2_cuda", "flash_attn_cuda")
 
 
 def of_torch(torch: Any) -> "dict[str, Any]":
@@ -37,6 +39,10 @@ def of_torch(torch: Any) -> "dict[str, Any]":
 
 def main(name: str) -> "dict[str, Any]":
     """Import, describe, print."""
+    if name in BESIDE_TORCH:
+        # it finds libc10.so and its like only where torch has loaded them; what torch itself lacks is asked of torch
+        with suppress(BaseException):
+            __import__("torch")
     try:
         module = __import__(name, fromlist=["_"])
     except BaseException as error:  # noqa: BLE001 - whatever stops the import is the answer

@@ -9,9 +9,10 @@ from attn_doctor.judgement import source_build, wheel_choice
 from attn_doctor.knowledge import attention
 from attn_doctor.knowledge.attention import SourceBuild
 from attn_doctor.plan import files, steps
-from attn_doctor.plan.plan import Build, Cost, Plan, Step
+from attn_doctor.plan.plan import Build, Cost, Plan
 from attn_doctor.plan.request import Case
 from attn_doctor.plan.way import Way
+from attn_doctor.plan.ways import _compile
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
@@ -71,7 +72,7 @@ def of_archive(
             *steps.pip_first(machine),
             *((*before.steps, before.check) if before else ()),
             *steps.needed(machine, build_needs(machine, row), "install what the build needs"),
-            *compile_steps(machine, row, version, build),
+            *_compile.steps_of(machine, row, version, build),
             steps.verify(machine, case.backend.name, case.request.needs),
         ),
         changes=files.changes(machine, (row.package, version), beside=(*build_needs(machine, row), *row.run_needs)),
@@ -115,31 +116,6 @@ def build_of(
 def build_needs(machine: Machine, row: SourceBuild) -> tuple[str, ...]:
     """What setup.py imports or calls; a ninja on PATH serves as well as one in the target."""
     return tuple(name for name in row.build_needs if not (name == "ninja" and machine.has_ninja))
-
-
-def compile_steps(machine: Machine, row: SourceBuild, version: str, build: Build) -> tuple[Step, ...]:
-    """Compile to a wheel that is kept, then install that; uv does both at once."""
-    requirement = f"{row.package}=={version}"
-    # a wheel that an earlier build left in a cache may be for another torch
-    fresh = ("--no-deps", "--no-build-isolation", "--no-binary", row.package)
-    again = ("--force-reinstall",) if row.package in machine.packages else ()
-    title = f"compile {row.package} {version} for {', '.join(build.cuda_archs)}"
-    beside = steps.needed(machine, row.run_needs, "install what it needs")
-    if steps.uses_uv(machine):
-        command = (*steps.installer(machine), *fresh, f"--refresh-package={row.package}", requirement)
-        return (*beside, Step(id="build", title=title, kind="build", command=command, env=build.env))
-    wheels = steps.path(machine, "built")
-    compiled = Step(
-        id="build",
-        title=title,
-        kind="build",
-        command=(*steps.installer(machine, "wheel"), "--no-cache-dir", *fresh, "--wheel-dir", wheels, requirement),
-        env=build.env,
-    )
-    last = steps.install(
-        machine, "install what was compiled", *again, "--no-deps", "--no-index", "--find-links", wheels, requirement
-    )
-    return (*beside, compiled, last)
 
 
 def disk_bytes(row: SourceBuild, build: Build) -> int:

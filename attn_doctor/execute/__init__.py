@@ -1,0 +1,1 @@
+"""Do what a plan says, or put everything back."""

@@ -1,0 +1,32 @@
+"""transformers with a torch or a flash-attn older than it accepts: the older one moves up."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from attn_doctor.plan.mends import _parts
+from attn_doctor.plan.mends._mend import Ailing, Mend, Part
+from attn_doctor.plan.plan import Change
+
+
+def parts(ailing: Ailing) -> Iterator[Part]:
+    machine, finding = ailing.machine, ailing.findings["AD307"]
+    if not finding.fix:
+        return
+    why = finding.title
+    build = _parts.torch_of_command(machine, finding.fix[0])
+    if build is not None:
+        steps, changes = _parts.torch_moved(ailing, build, why)
+        title = f"torch {build.torch}+{build.variant}"
+        yield Part(cures=("AD307",), title=title, why=why, steps=steps, changes=changes, cost_bytes=build.wheel_bytes)
+        return
+    names = [word.rpartition("/")[2].split("-") for word in shlex.split(finding.fix[0]) if word.endswith(".whl")]
+    version = names[0][1].replace("%2B", "+") if names else None
+    if version:
+        step = _parts.by_command(machine, finding.fix[0], f"install a newer flash-attn: {why}", "flash-attn")
+        change = Change("flash-attn", _parts.version(machine, "flash-attn"), version)
+        yield Part(cures=("AD307",), title=f"flash-attn {version}", why=why, steps=(step,), changes=(change,))
+
+
+MEND = Mend("older_than_wanted", 32, ("AD307",), parts)
