@@ -96,10 +96,10 @@ class Case:
         if self.facts is None:
             return None
         try:
-            one = choose.plan(self.facts, backend, Request(method=method), needs.parse([]))
+            one = choose.head(self.facts, backend, Request(method=method), needs.parse([]))
         except AttnDoctorError:
             return None
-        return one if one.possible and one.steps else None
+        return one if one and one.steps else None
 
 
 def _with(facts: Facts, assignment: str) -> Facts:

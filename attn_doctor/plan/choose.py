@@ -45,6 +45,18 @@ def plan(facts: Facts, name: str | None, request: Request, need: Need) -> Plan:
     )
 
 
+def head(facts: Facts, name: str, request: Request, need: Need) -> Plan | None:
+    """The plan that `plan` puts first, without the others beside it; None where none can be carried out."""
+    machine = Machine(facts)
+    case = Case(machine, backends()[name], request, need)
+    if found := nothing_to_do(case):
+        return replace(found, **about(machine, found))
+    wanted = (way for way in ways() if heads(way, request) and not _ruled_out(case, way))
+    listed = (foreseen(case, one, need) for way in wanted for one in way.plans(case))
+    first = next((one for one in listed if one.possible), None)
+    return replace(first, **about(machine, first)) if first else None
+
+
 def described(machine: Machine, one: Plan) -> Plan:
     """The plan with what it is for."""
     return replace(one, **about(machine, one))
@@ -123,10 +135,14 @@ def heads(way: Way, request: Request) -> bool:
 def listed(case: Case, need: Need) -> Iterator[tuple[Way, Plan]]:
     """Every plan of every way, each with what would still be in the way once it is done."""
     for way in ways():
-        if case.verdict.status == "unsupported" and way.method != "none":
+        if _ruled_out(case, way):
             continue
         for one in way.plans(case):
             yield way, foreseen(case, one, need)
+
+
+def _ruled_out(case: Case, way: Way) -> bool:
+    return case.verdict.status == "unsupported" and way.method != "none"
 
 
 def foreseen(case: Case, one: Plan, need: Need) -> Plan:

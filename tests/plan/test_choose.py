@@ -193,3 +193,15 @@ def test_no_step_can_move_torch_by_accident(name: str) -> None:
         for step in choose.plan(facts, backend, Request(), needs.parse([])).steps:
             if step.kind in ("install", "build") and step.id not in ("torch", "pip"):
                 assert {"--no-deps", "--constraint", "--freeze-installed"} & set(step.command), step
+
+
+@pytest.mark.parametrize("method", ["auto", "wheel", "source"])
+def test_the_head_alone_is_the_head_of_all(method: str) -> None:
+    for name in sorted(MACHINES)[::12]:
+        facts = whatif.simulate(MACHINES[name]["simulate"])
+        for backend in ("flash_attention_2", "xformers", "sdpa"):
+            request, need = Request(method=method), needs.parse([])
+            whole, first = choose.plan(facts, backend, request, need), choose.head(facts, backend, request, need)
+            assert (first is not None) == whole.possible, (name, backend)
+            if first is not None:
+                assert (first.title, first.steps, first.changes) == (whole.title, whole.steps, whole.changes)
