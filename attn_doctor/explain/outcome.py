@@ -32,7 +32,7 @@ FOLLOWING = (
 # what belongs to this field at all
 FIELD = (
     r"(?i)torch|cuda|nvcc|nvidia|\bpip3?\b|\buv\b|poetry|conda|setuptools|ninja|flash.?att|xformers|triton|sageatt|wheel"
-    r"|\bgcc\b|g\+\+|cmake|cl\.exe|site-packages|\bpython3?\b|docker|transformers|\.so\b|attn|rocm|\bgpu\b"
+    r"|\bgcc\b|g\+\+|cmake|cl\.exe|site-packages|\bpython3?\b|docker|transformers|\.so\b|attn|rocm|\bhip\b|\bgpu\b"
 )
 
 

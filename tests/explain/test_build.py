@@ -504,6 +504,7 @@ WORDINGS: tuple[tuple[str, str], ...] = (
     ("rocm-not-cuda", "AssertionError: One of GPU archs of ['gfx1030'] is invalid or not supported by Flash-Attention"),
     ("rocm-not-cuda", "torch 2.4.1+rocm6.1\nOSError: CUDA_HOME environment variable is not set."),
     ("rocm-not-cuda", "a.hip:3:10: fatal error: 'hip/hip_runtime.h' file not found"),
+    ("rocm-not-cuda", "RuntimeError: No HIP GPUs are available"),
     ("rocm-not-cuda", "RuntimeError: mamba_ssm is only supported on ROCm 6.0 and above."),
     # git, pip, uv, setuptools-scm
     ("git-source-problem", "fatal: detected dubious ownership in repository at '/workspace/flash-attention'"),

@@ -87,6 +87,7 @@ CAUSE = Cause(
         Sign("No such module `cutlass", None, PROOF, "how people quote it"),
         Sign("no module of ", r"no module of (?P<module>cutlass|quack|tvm_ffi)", SIGN, "prose"),
         Sign("from 'cutlass", r"cannot import name", PROOF, "Python"),
+        Sign("from 'nvidia_cutlass_dsl", r"cannot import name", PROOF, "Python"),
         Sign("from 'quack", r"cannot import name", PROOF, "Python"),
         Sign("from 'flash_attn.cute", r"cannot import name", PROOF, "Python"),
         Sign("from 'tvm_ffi", r"cannot import name", PROOF, "Python"),

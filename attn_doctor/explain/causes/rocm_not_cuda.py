@@ -85,6 +85,7 @@ CAUSE = Cause(
         _sign("/hip/", r"\berror:", "hipcc", SIGN),
         _sign("hipcc", r"(?i)failed|not found|error", "hipcc", SIGN),
         _sign("HIP error", r"HIP error:", "torch for ROCm", SIGN),
+        _sign("No HIP GPUs are available", None, "torch for ROCm: c10/hip", SIGN),
         _sign("No ROCm runtime is found", None, "torch/utils/cpp_extension.py", HINT),
         *(_sign(literal, None, "the line of another cause, from a machine with AMD GPUs") for literal in NVIDIA),
     ),
