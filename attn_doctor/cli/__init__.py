@@ -20,7 +20,7 @@ COMMANDS = {
     "facts": "the probed facts as JSON, nothing judged",
     "simulate": "the facts of an imagined machine as JSON",
     "rule": "explain one finding code",
-    "install": "plans how a backend comes in: the wheel, the build, or the shortest way there",
+    "install": "brings a backend: plans, asks, carries it out, verifies; --dry-run only plans",
     "repair": "mends what is broken in the target environment",
     "history": "lists the changes made to the target",
     "rollback": "puts the target back to before a change",

@@ -11,24 +11,18 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from attn_doctor.cli import options
-from attn_doctor.errors import NotDone, UsageError
+from attn_doctor.errors import NotDone
 
 if TYPE_CHECKING:
     from attn_doctor.execute.change import Change
     from attn_doctor.execute.supervise.progress import Progress
+    from attn_doctor.explain.log import Log
+    from attn_doctor.explain.reading import Recorder
     from attn_doctor.machine.gather import Facts
     from attn_doctor.plan.plan import Plan, Step
 
 WIDTH = 80
 BEAT_S, BAR_S = 60.0, 0.5  # how often a log and a terminal hear that a step is at work
-
-
-def refuse_imagined(facts: str | None, what_ifs: list[str]) -> None:
-    """Raises UsageError: what is carried out is carried out here."""
-    if facts is not None or what_ifs:
-        raise UsageError(
-            "--facts and --what-if imagine a machine: nothing is carried out there", "Add --dry-run for the plan."
-        )
 
 
 def target_of(facts: Facts) -> str:
@@ -44,15 +38,9 @@ def known_target(python: str | None, venv: str | None) -> str:
     """The target of which changes are known, found by its path alone: it may be broken, or gone; else as probed."""
     from attn_doctor.execute import whose
 
-    refuse_both(python, venv)
+    options.refuse_both(python, venv)
     found = next(whose.targets(python, venv), None)
     return found if found is not None else target_of(options.gather_facts(python, venv, None, []))
-
-
-def refuse_both(python: str | None, venv: str | None) -> None:
-    """Raises UsageError where a call names two targets."""
-    if python and venv:
-        raise UsageError("--python and --venv both name the target: give one")
 
 
 def recovered(facts: Facts) -> bool:
@@ -65,7 +53,7 @@ def put_back_first(python: str | None, venv: str | None) -> bool:
     """Whether an interrupted change was put back before anything is probed: the target may not be there until then."""
     from attn_doctor.execute import whose
 
-    refuse_both(python, venv)
+    options.refuse_both(python, venv)
     put_back = [_put_back(target) for target in [*whose.targets(python, venv)]]
     return any(put_back)
 
@@ -126,11 +114,8 @@ class Telling:
     """To standard error: each step as it begins, and that it is at work."""
 
     def __init__(self, verbose: bool) -> None:
-        from attn_doctor.explain.reading import Recorder
-
         self._verbose = verbose
-        self._recorder = Recorder()
-        self._fresh = Recorder
+        self._recorder = _recorder()
         self._ticking: Event | None = None
         self._thread: Thread | None = None
         self._now: Progress | None = None
@@ -139,7 +124,7 @@ class Telling:
     def step(self, number: int, count: int, step: Step) -> None:
         """A step begins."""
         self.finish()
-        self._recorder = self._fresh()
+        self._recorder = _recorder()
         title = f"{number}/{count} {step.title}"
         options.progress(title)
         self._ticking, self._now, self._started = Event(), None, time.monotonic()
@@ -180,9 +165,15 @@ class Telling:
             self._thread.join()
             self._ticking = self._thread = None
 
-    def log(self) -> object:
+    def log(self) -> Log:
         """What the last step printed."""
         return self._recorder.log()
+
+
+def _recorder() -> Recorder:
+    from attn_doctor.explain.reading import Recorder
+
+    return Recorder()
 
 
 def _tick(title: str, over: Event, said: Callable[[], str]) -> None:
@@ -206,11 +197,10 @@ def _explain(audience: Telling, facts: Facts, error: NotDone) -> None:
     """What the log of the failed step comes to, where it comes to anything."""
     from attn_doctor.explain.case import Case
     from attn_doctor.explain.diagnose import diagnose
-    from attn_doctor.explain.log import Log
     from attn_doctor.reporters import _diagnosis
 
     log = audience.log()
-    if not isinstance(log, Log) or error.log is None or not log.lines:
+    if error.log is None or not log.lines:
         return
     one = diagnose(Case(log, lambda: facts), error.log)
     if one.verdict == "failure":

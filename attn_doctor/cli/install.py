@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.cli import _change, _verdict, options
+from attn_doctor.cli import _change, _plan, _verdict, options
 from attn_doctor.errors import UsageError
 
 if TYPE_CHECKING:
     from attn_doctor.plan.plan import Plan, Wish
 
-FORMATS = ("text", "json", "sh")
 ANY = "community"  # of --trust: upstream's files and the community's
 Name = Annotated[
     str | None, typer.Argument(metavar="[BACKEND]", help="flash_attention_2, fa3, xformers ...  [default: the best]")
@@ -58,10 +56,10 @@ def install(
     offline: options.Offline = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Plan how a backend comes into the target environment: the wheel, the build, or the shortest way there.
+    """Bring a backend into the target environment: the wheel, the build, or the shortest way there.
 
-    It answers from the facts and the catalogue, without network. `--format sh` prints a script that does what the plan
-    says, stops on the first error and puts the environment back.
+    The plan is made from the facts and the catalogue, without network, and shown; after one question it is carried out
+    and verified, and where anything fails everything is put back. `--format sh` prints a script that does the same.
     """
     from attn_doctor.judgement import names
     from attn_doctor.judgement import need as needs
@@ -69,9 +67,12 @@ def install(
     from attn_doctor.plan import wish as wishes
     from attn_doctor.plan.plan import Wish
 
-    options.one_of("--format", form, FORMATS)
+    options.one_of("--format", form, _plan.FORMATS)
     dry_run = dry_run or form == "sh"  # the script is what was asked for
-    _check_call(dry_run, offline, facts, what_if, max_jobs)
+    if not dry_run:
+        _plan.refuse_imagined(offline, facts, what_if)
+    if max_jobs is not None and max_jobs < 1:
+        raise UsageError(f"--max-jobs {max_jobs}: expected 1 or more")
     needs.parse(need)
     _verdict.check_level(fail_on, ignore)
     wish = Wish(
@@ -112,39 +113,19 @@ def install(
         "--facts": facts,
         "--what-if": what_if,
     }
-    options.write(_rendered(one, form, verbose, _again(name, wish, given), dry_run), output, exact=form != "text")
-    if dry_run or not one.possible or not one.steps:
+    call = _again(name, wish, given) if dry_run else None
+    text = _plan.rendered(one, form, verbose=verbose, call=call, stale=form == "text" and _is_stale(one))
+    options.write(text, output, exact=form != "text")
+    if dry_run:
         return 0 if one.possible else 1
-    _change.confirm("Do it?", yes)
-    done = _change.carry_out(one, lambda: options.gather_facts(python, venv, None, []), verbose)
-    options.progress(f"done and verified: {done.title}. To undo it: attn-doctor rollback {done.id}")
-    return 0
+    return _plan.carried_out(one, yes, lambda: options.gather_facts(python, venv, None, []), verbose)
 
 
-def _check_call(dry_run: bool, offline: bool, facts: str | None, what_ifs: list[str], max_jobs: int | None) -> None:
-    if offline and not dry_run:
-        raise UsageError("--offline goes with --dry-run: what is installed is fetched first")
-    if not dry_run:
-        _change.refuse_imagined(facts, what_ifs)
-    if max_jobs is not None and max_jobs < 1:
-        raise UsageError(f"--max-jobs {max_jobs}: expected 1 or more")
-
-
-def _rendered(one: Plan, form: str, verbose: bool, again: str, dry_run: bool) -> str:
-    from attn_doctor.reporters import _plan, _script
-
-    if form == "sh":
-        if one.os == "windows":
-            raise UsageError(
-                "--format sh: there is no POSIX shell on Windows", "Take the commands of the text instead."
-            )
-        return _script.script(one)
-    if form == "json":
-        return _plan.document(one)
+def _is_stale(one: Plan) -> bool:
+    """Whether the catalogue that it was made from is old."""
     from attn_doctor.knowledge.freshness import is_stale
 
-    stale = is_stale("catalogue", one.catalogue or options.today(), options.today())
-    return _plan.text(one, verbose=verbose, call=again if dry_run else None, stale=stale)
+    return is_stale("catalogue", one.catalogue or options.today(), options.today())
 
 
 def _again(name: str | None, wish: Wish, given: dict[str, object]) -> str:
@@ -164,10 +145,4 @@ def _again(name: str | None, wish: Wish, given: dict[str, object]) -> str:
         "--fail-on": wish.fail_on,
         "--ignore": list(wish.ignored),
     }
-    for option, value in (of_the_plan | given | of_the_verdict).items():
-        for one in value if isinstance(value, list) else [value]:
-            if one is True:
-                words.append(option)
-            elif one not in (None, False):
-                words += [option, str(one)]
-    return shlex.join(words)
+    return _plan.again(words, of_the_plan | given | of_the_verdict)

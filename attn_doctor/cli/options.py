@@ -81,8 +81,7 @@ def gather_facts(
         from attn_doctor.machine.host import LiveHost
         from attn_doctor.machine.target import locate
 
-        if python and venv:
-            raise UsageError("--python and --venv both name the target: give one")
+        refuse_both(python, venv)
         if python and (version := python_version(python)):
             raise UsageError(
                 f"--python {python}: there is no such file; it takes the path of an interpreter",
@@ -96,6 +95,12 @@ def gather_facts(
     from attn_doctor.machine import whatif
 
     return whatif.apply(facts, what_ifs)
+
+
+def refuse_both(python: str | None, venv: str | None) -> None:
+    """Raises UsageError where a call names two targets."""
+    if python and venv:
+        raise UsageError("--python and --venv both name the target: give one")
 
 
 def python_version(python: str) -> str | None:

@@ -99,6 +99,7 @@ def _own(kernel: str | None) -> tuple[str, str] | None:
 def _wanted(names: list[str], report: Report, machine: Machine) -> list[str]:
     """The backends to try: those that are ready, or the named ones, which have to be. Raises UsageError."""
     from attn_doctor.judgement import names as known
+    from attn_doctor.measure.verify import CALLED
 
     ready = [verdict.name for verdict in report.backends if verdict.status == "ready"]
     asked = [known.backend(name) for name in names]
@@ -110,7 +111,10 @@ def _wanted(names: list[str], report: Report, machine: Machine) -> list[str]:
             f"{missing} is not ready beside torch {torch}: {next(iter(reasons), 'attn-doctor check says why')}",
             f"How to get it: attn-doctor install {missing} --dry-run",
         )
-    return asked or [name for name in ready if name != "triton"]
+    silent = next((name for name in asked if name not in CALLED), None)
+    if silent is not None:
+        raise UsageError(f"{silent} has no attention that verify can call", f"It tries {', '.join(CALLED)}.")
+    return asked or ready
 
 
 def _tell(subject: str, done: int, of: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from attn_doctor.execute import folders
-from attn_doctor.execute.change import PLAN, Change, is_number, read
+from attn_doctor.execute.change import PLAN, Change, is_number, read, title_of
 from attn_doctor.execute.journal import RESERVE, RESERVE_BYTES, Event, Journal
 from attn_doctor.execute.kept import Places
 from attn_doctor.execute.redact import hidden
@@ -27,7 +27,7 @@ class Note(msgspec.Struct, frozen=True):
 def begin(plan: Plan, target: str, places: Places | None, secrets: tuple[bytes, ...] = ()) -> Change:
     """Open a change: from here on it is in the history, whatever comes. Raises NotDone where that cannot be."""
     changes_folder = folders.made(folders.CHANGES)
-    title = " ".join(part for part in (plan.package or plan.backend, plan.version) if part)
+    title = title_of(plan)
     places = places or Places(target, "", "")
     try:
         identifier, folder = _numbered(changes_folder)

@@ -153,8 +153,16 @@ def _by_plan(folder: str) -> tuple[Event, ...]:
     except (OSError, msgspec.DecodeError):
         return ()
     places = places_of(plan)
-    title = " ".join(part for part in (plan.package or plan.backend, plan.version) if part)
-    return (Event("begun", text=title, here=places.here, there=places.there, aside=places.aside),) if places else ()
+    return (
+        (Event("begun", text=title_of(plan), here=places.here, there=places.there, aside=places.aside),)
+        if places
+        else ()
+    )
+
+
+def title_of(plan: Plan) -> str:
+    """'flash-attn 2.8.3'."""
+    return " ".join(part for part in (plan.package or plan.backend, plan.version) if part)
 
 
 def places_of(plan: Plan) -> Places | None:

@@ -43,12 +43,17 @@ def write(path: str, data: bytes) -> None:
     """A file as a whole: it is on the disk when this returns. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        while data:
-            data = data[os.write(descriptor, data) :]
+        write_all(descriptor, data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     flush(os.path.dirname(path))
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Every byte, however few are taken at once. Raises OSError."""
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def flush(folder: str) -> None:

@@ -15,7 +15,7 @@ from zlib import crc32
 
 import msgspec
 
-from attn_doctor.execute.folders import flush
+from attn_doctor.execute.folders import flush, write_all
 
 NAME, RESERVE = "journal", "reserve"
 RESERVE_BYTES = 8192
@@ -63,7 +63,7 @@ class Journal:
         try:
             os.ftruncate(descriptor, whole)  # what a cut left of a line is not to stand before this one
             os.lseek(descriptor, whole, os.SEEK_SET)
-            _write(descriptor, b"%08x %s\n" % (crc32(data), data))
+            write_all(descriptor, b"%08x %s\n" % (crc32(data), data))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -106,11 +106,6 @@ def _is_whole(line: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 def now() -> str:

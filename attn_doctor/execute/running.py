@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from attn_doctor.execute.stopping import stop
 from attn_doctor.plan.plan import Step
 
 if TYPE_CHECKING:
     import psutil
 
 CHUNK_BYTES = 1 << 16
-GRACE_S = 5.0  # between asking a command to end and ending it
+GRACE_S = 5.0  # for what a killed change left running to be gone
 POLL_S, QUIET_MS = 0.02, 200
 OURSELVES = "attn-doctor"
 MARK = "ATTN_DOCTOR_CHANGE"  # every process of a change carries its folder, so that none outlives a kill of ours
@@ -46,7 +47,12 @@ def run(step: Step, listen: Listen, environment: Mapping[str, str] | None = None
             if stream is not None:
                 stream.close()
     if code:
-        raise StepFailed(f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}")
+        raise StepFailed(how_ended(code))
+
+
+def how_ended(code: int) -> str:
+    """'exit code 1', 'ended by SIGKILL'."""
+    return f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
 
 
 def start(step: Step, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -119,24 +125,6 @@ def _says_something(descriptor: int) -> bool:
     return bool(poll.poll(QUIET_MS))
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a command and everything that it started."""
-    import psutil
-
-    family: list[psutil.Process] = []
-    with suppress(psutil.Error):
-        family = psutil.Process(process.pid).children(recursive=True)
-    _signal(process, family, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE_S)
-    with suppress(psutil.Error):
-        family += [one for one in psutil.process_iter() if _in_group(one, process.pid)]
-    psutil.wait_procs(family, timeout=0.2)
-    _signal(process, family, getattr(signal, "SIGKILL", signal.SIGTERM))
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE_S)
-
-
 def stop_left_over(mark: str) -> list[int]:
     """End what a change that was killed left running; what cannot be ended within some seconds is answered.
 
@@ -162,20 +150,3 @@ def _marked(mark: str) -> Iterator[psutil.Process]:
         with suppress(psutil.Error, OSError):
             if one.pid != os.getpid() and one.environ().get(MARK) == mark and one.status() != psutil.STATUS_ZOMBIE:
                 yield one
-
-
-def _in_group(one: object, group: int) -> bool:
-    with suppress(OSError):
-        return os.name == "posix" and os.getpgid(one.pid) == group  # type: ignore[attr-defined]
-    return False
-
-
-def _signal(process: subprocess.Popen[bytes], family: Sequence[object], number: int) -> None:
-    if os.name == "posix":
-        with suppress(OSError):
-            os.killpg(process.pid, number)
-    for one in family:
-        with suppress(Exception):
-            one.send_signal(number)  # type: ignore[attr-defined]
-    with suppress(OSError):
-        process.send_signal(number)

@@ -56,16 +56,24 @@ def after_moving_to(build: Build, now: Key) -> Key:
 
 
 def moves(
-    machine: Machine, package: str, series: str, now: Key, find: Callable[[Key], Sequence[Wheel]]
+    machine: Machine,
+    package: str,
+    series: str,
+    now: Key,
+    find: Callable[[Key], Sequence[Wheel]],
+    *,
+    bound: bool = True,
 ) -> Iterator[tuple[Build, Wheel]]:
     """The torch builds for which `find` finds a file of the package, the nearest first, each with its best file.
+
+    `bound=False`: also those that an installed package does not accept.
 
     None beside a torch that no index carries: who has a vendor's or a nightly build does not want it swapped.
     """
     if machine.torch is not None and not machine.torch.released:
         return
     published = minors(package, series)
-    for build in torch_choice.by_distance(machine, torch_choice.suitable(machine)):
+    for build in torch_choice.by_distance(machine, torch_choice.suitable(machine), bound=bound):
         if published is not None and major_minor(build.torch) not in published:
             continue
         moved = after_moving_to(build, now)
@@ -102,15 +110,12 @@ def after_a_move(machine: Machine, gpu: Gpu | None, package: str, series: str) -
 
 def held_move(machine: Machine, gpu: Gpu | None, package: str, series: str) -> Iterator[Obstacle]:
     """Where an installed package is all that keeps torch from moving to where a file fits: which one."""
-    torch, published = machine.torch, minors(package, series)
-    if torch is None or not torch.released:
-        return
-    now = key(machine, gpu)
-    for build in torch_choice.by_distance(machine, torch_choice.suitable(machine), bound=False):
-        if published is not None and major_minor(build.torch) not in published:
-            continue
-        why = list(torch_bonds.holding(machine, build))
-        if why and fitting(package, after_moving_to(build, now), series=series):
+
+    def find(moved: Key) -> tuple[Wheel, ...]:
+        return fitting(package, moved, series=series)
+
+    for build, _ in moves(machine, package, series, key(machine, gpu), find, bound=False):
+        if why := list(torch_bonds.holding(machine, build)):
             fits = f"with {torch_choice.label(build)} a wheel fits"
             yield Obstacle("blocked", f"{fits}, but {why[0]}: an environment of its own is free of it")
             return

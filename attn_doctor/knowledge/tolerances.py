@@ -21,11 +21,15 @@ class Tolerance(msgspec.Struct, frozen=True):
     largest: float
     why: str
     source: str
+    backend: str | None = None
+    """Of this backend alone, whatever the dtype."""
 
 
-def tolerance(dtype: str) -> Tolerance:
-    """The row of a dtype. Raises KeyError."""
-    found = next((row for row in rows("tolerances", Tolerance) if row.dtype == dtype), None)
+def tolerance(dtype: str, backend: str) -> Tolerance:
+    """The row of that backend, else of that dtype. Raises KeyError."""
+    listed = rows("tolerances", Tolerance)
+    own = (row for row in listed if row.backend == backend)
+    found = next(own, None) or next((row for row in listed if row.backend is None and row.dtype == dtype), None)
     if found is None:
         raise KeyError(dtype)
     return found

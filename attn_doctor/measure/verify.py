@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from attn_doctor import __version__
+from attn_doctor.errors import NoAnswer
 from attn_doctor.knowledge.tolerances import tolerance
 from attn_doctor.measure.cases import Case, cases
 from attn_doctor.measure.child import Child, Ended
@@ -29,6 +30,11 @@ OWN = {
     "xformers": ("efficient", "fmha", "flash"),
 }
 BAD = ("wrong", "crashed", "hung", "failed", "fell back")
+# what has an attention of its own that this can call; Triton is what others compile with
+CALLED = (
+    *("eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3", "flash_attention_4"),
+    *("xformers", "sage_attention"),
+)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +101,8 @@ def verify(
     try:
         child.start()
         torch = str(child.hello.get("torch", ""))
+        if device == "cuda" and not child.hello.get("cuda"):
+            raise NoAnswer(f"torch {torch} sees no GPU")
         for subject in subjects:
             listed = list(cases(subject, seed, device, quick=quick))
             ended = 0
@@ -108,6 +116,8 @@ def verify(
                 row, names = judged(case, answer)
                 rows.append(row)
                 ran.setdefault(subject, set()).update(names)
+                if isinstance(answer, dict) and answer.get("spoilt"):
+                    child.close()  # after an error of CUDA nothing in that process can be believed
                 if isinstance(answer, dict) and subject.startswith("sdpa.") and row.status == "refused":
                     said[subject] = tuple(answer.get("warnings") or ()) or (row.reason,)
     finally:
@@ -145,7 +155,7 @@ def judged(case: Case, answer: dict[str, Any] | Ended) -> tuple[Row, tuple[str, 
 
 def _held(row: Row, case: Case, answer: dict[str, Any]) -> Row:
     """Against what the dtype may have: the spread of the worst head, and the largest difference."""
-    known = tolerance(case.dtype)
+    known = tolerance(case.dtype, case.subject)
     allowed = max(known.floor, known.factor * answer["eager_rms"])
     largest = max(10 * known.floor, known.largest * answer["eager"])
     status, reason = "right", ""
@@ -180,6 +190,10 @@ def summed(name: str, rows: Sequence[Row], ran: Iterable[str]) -> Subject:
     shares = [row.error / row.allowed for row in rows if row.error is not None and row.allowed]
     status = bad[0].status if bad else "right" if right else "refused"
     reason = next((row.reason for row in (*bad, *rows) if row.reason), "") if status != "right" else ""
+    if (
+        status == "refused" and "." not in name
+    ):  # a kernel of sdpa may not be for this machine; a backend that is ready is
+        status, reason = "failed", f"it took none of the cases: {reason}"
     return Subject(
         name=name,
         status=status,
@@ -195,6 +209,8 @@ def summed(name: str, rows: Sequence[Row], ran: Iterable[str]) -> Subject:
 def subjects_of(ready: Iterable[str], device: str) -> Iterator[str]:
     """Every backend that is ready, and each kernel of sdpa by itself."""
     for name in ready:
+        if name not in CALLED:
+            continue
         yield name
         if name == "sdpa":
             yield from (f"sdpa.{kernel}" for kernel in KERNELS["cuda" if device == "cuda" else "cpu"])

@@ -51,9 +51,7 @@ def head(facts: Facts, name: str, request: Request, need: Need) -> Plan | None:
     case = Case(machine, backends()[name], request, need)
     if found := nothing_to_do(case):
         return replace(found, **about(machine, found))
-    wanted = (way for way in ways() if heads(way, request) and not _ruled_out(case, way))
-    listed = (foreseen(case, one, need) for way in wanted for one in way.plans(case))
-    first = next((one for one in listed if one.possible), None)
+    first = next((one for _, one in listed(case, need, alone=True) if one.possible), None)
     return replace(first, **about(machine, first)) if first else None
 
 
@@ -132,17 +130,18 @@ def heads(way: Way, request: Request) -> bool:
     return way.alone if request.method == AUTO else way.method == request.method
 
 
-def listed(case: Case, need: Need) -> Iterator[tuple[Way, Plan]]:
-    """Every plan of every way, each with what would still be in the way once it is done."""
+def listed(case: Case, need: Need, *, alone: bool = False) -> Iterator[tuple[Way, Plan]]:
+    """Every plan of every way, each with what would still be in the way once it is done.
+
+    `alone`: only of the ways that may be the answer.
+    """
     for way in ways():
-        if _ruled_out(case, way):
+        if case.verdict.status == "unsupported" and way.method != "none":
+            continue
+        if alone and not heads(way, case.request):
             continue
         for one in way.plans(case):
             yield way, foreseen(case, one, need)
-
-
-def _ruled_out(case: Case, way: Way) -> bool:
-    return case.verdict.status == "unsupported" and way.method != "none"
 
 
 def foreseen(case: Case, one: Plan, need: Need) -> Plan:

@@ -77,7 +77,7 @@ def with_demands(machine: Machine, package: str, specifier: str = "") -> tuple[S
 def alone(machine: Machine, file: WheelFile, package: str, version: str) -> tuple[Step, ...]:
     """One file and nothing else, checked against its digest where one is known."""
     # an installer takes another build of the same version for the same
-    again = (_again(machine, package),) if package in machine.packages else ()
+    again = (steps.again(machine, package),) if package in machine.packages else ()
     title = f"install {package} {version}"
     digest = f"#sha256={file.sha256}" if file.sha256 else ""
     if steps.uses_uv(machine):
@@ -121,10 +121,6 @@ def _by_uv(machine: Machine, file: WheelFile, package: str, version: str, again:
 def _check(machine: Machine, saved: str, sha256: str) -> Step:
     command = (steps.python(machine), "-c", steps.program(machine, steps.DIGEST_CHECK), saved, sha256)
     return Step(id="check", title="check its sha256", kind="check", command=command)
-
-
-def _again(machine: Machine, package: str) -> str:
-    return f"--reinstall-package={package}" if steps.uses_uv(machine) else "--force-reinstall"
 
 
 def changes(machine: Machine, *wanted: tuple[str, str], beside: tuple[str, ...] = ()) -> tuple[Change, ...]:

@@ -182,6 +182,11 @@ def install(machine: Machine, title: str, *arguments: str, step: str = "install"
     return Step(id=step, title=title, kind="install", command=(*installer(machine), *arguments))
 
 
+def again(machine: Machine, package: str) -> str:
+    """The option by which an installer does not take what is there for what is asked for."""
+    return f"--reinstall-package={package}" if uses_uv(machine) else "--force-reinstall"
+
+
 def needed(machine: Machine, names: Sequence[str], title: str) -> tuple[Step, ...]:
     """What a package cannot do without and is not there yet; each comes alone."""
     lacking = [name for name in names if name not in machine.packages]
@@ -199,9 +204,7 @@ def torch(machine: Machine, build: Build) -> tuple[Step, ...]:
         return (install(machine, title, *wanted, *at, step="torch"),)
     if torch_choice.is_installed(machine, build):
         # another file of the same version counts as installed: what it demands is there already
-        own = f"torch=={build.torch}+{build.variant}" if build.index_url else f"torch=={build.torch}"
-        again = "--reinstall-package=torch" if uses_uv(machine) else "--force-reinstall"
-        return (install(machine, title, again, "--no-deps", own, *at, step="torch"),)
+        return (install(machine, title, again(machine, "torch"), "--no-deps", wanted[0], *at, step="torch"),)
     pinned, file = pin(machine, "torch", *sorted(torch_bonds.moving()), "cuda-*", "nvidia-*")
     return pinned, install(machine, title, "--constraint", file, *wanted, *at, step="torch")
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-import msgspec
+from attn_doctor.reporters._lines import WIDTH, as_json, printed
 
 if TYPE_CHECKING:
     from attn_doctor.explain.diagnosis import Diagnosis, Found, Shown
 
-WIDTH = 80
 LONGEST_LINE = 600
 LABEL = 8  # columns before a fix
 GAP = 2  # between a title and its category
@@ -33,13 +32,12 @@ ENDINGS = {
 
 def document(one: Diagnosis) -> str:
     """Indented JSON, ending in a newline; validates against schemas/diagnosis.json."""
-    return msgspec.json.format(msgspec.json.encode(one), indent=2).decode() + "\n"
+    return as_json(one)
 
 
 def text(one: Diagnosis, *, verbose: bool = False) -> str:
     """One screen."""
-    lines = ("".join(char if char.isprintable() else "?" for char in line) for line in _lines(one, verbose))
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return printed(_lines(one, verbose))
 
 
 def _lines(one: Diagnosis, verbose: bool) -> Iterator[str]:

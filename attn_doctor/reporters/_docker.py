@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
-from textwrap import wrap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import msgspec
+from attn_doctor.reporters._lines import as_json, hanging, printed
 
 if TYPE_CHECKING:
     from attn_doctor.plan.container import Container
     from attn_doctor.plan.dockerfile import Judgement
 
-WIDTH = 80
-
 
 def text(container: Container) -> str:
     """The header, then the Dockerfile; where there is none, what is in the way."""
-    return _harmless(_lines(container))
+    return printed(_lines(container))
 
 
 def dockerfile(container: Container) -> str:
@@ -28,34 +25,22 @@ def dockerfile(container: Container) -> str:
 
 def run(container: Container) -> str:
     """The run line alone."""
-    return _harmless([shlex.join(container.run)] if container.run else [])
+    return printed([shlex.join(container.run)] if container.run else [])
 
 
 def obstacles(container: Container) -> str:
     """What is in the way, where the Dockerfile or the run line alone was asked for."""
-    return _harmless(_refused(container))
+    return printed(_refused(container))
 
 
 def judgement(found: Judgement) -> str:
     """One finding after the other, in the order of the file."""
-    return _harmless(_judged(found))
+    return printed(_judged(found))
 
 
 def document(value: Container | Judgement) -> str:
     """Indented JSON, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
-
-
-def _harmless(lines: Iterable[str]) -> str:
-    """Names of GPUs and files come from outside: none of them steers the terminal."""
-    shown = (line for text in lines for line in text.split("\n"))
-    return "".join("".join(char if char.isprintable() else "?" for char in line).rstrip() + "\n" for line in shown)
-
-
-def _folded(label: str, said: str) -> Iterator[str]:
-    folded = wrap(said, WIDTH - len(label), break_long_words=False, break_on_hyphens=False) or [""]
-    yield label + folded[0]
-    yield from (" " * len(label) + line for line in folded[1:])
+    return as_json(value)
 
 
 def _lines(container: Container) -> Iterator[str]:
@@ -64,20 +49,20 @@ def _lines(container: Container) -> Iterator[str]:
         return
     yield f"{container.backend} in a container"
     yield ""
-    yield from _folded("  image    ", container.image or "")
+    yield from hanging("  image    ", container.image or "")
     if container.build_image:
-        yield from _folded("  compiles ", f"{container.build_image}, in a stage of its own")
-    yield from _folded("  inside   ", _inside(container))
-    yield from _folded("  driver   ", (container.driver or "").removeprefix("driver "))
+        yield from hanging("  compiles ", f"{container.build_image}, in a stage of its own")
+    yield from hanging("  inside   ", _inside(container))
+    yield from hanging("  driver   ", (container.driver or "").removeprefix("driver "))
     for reason in container.why:
-        yield from _folded("  why      ", reason)
+        yield from hanging("  why      ", reason)
     for warning in container.warnings:
-        yield from _folded("  note     ", warning)
+        yield from hanging("  note     ", warning)
     if container.needs:
         yield ""
         yield "Not seen here, and needed:"
         for needed in container.needs:
-            yield from _folded("  ", needed)
+            yield from hanging("  ", needed)
         yield from (f"  {command}" for command in container.prepare)
     yield ""
     yield "Whether a container gets the GPU:"
@@ -98,14 +83,14 @@ def _inside(container: Container) -> str:
 def _refused(container: Container) -> Iterator[str]:
     yield f"No container can bring {container.backend} to this machine:"
     for obstacle in container.obstacles:
-        yield from _folded("  ", f"{obstacle}.")
+        yield from hanging("  ", f"{obstacle}.")
     for warning in container.warnings:
-        yield from _folded("  note: ", f"{warning}.")
+        yield from hanging("  note: ", f"{warning}.")
 
 
 def _judged(found: Judgement) -> Iterator[str]:
     for one in found.findings:
-        yield from _folded(f"line {one.line}: ", one.text)
+        yield from hanging(f"line {one.line}: ", one.text)
         for fix in one.fix:
             yield f"  {fix}"
     if found.findings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import msgspec
+from attn_doctor.reporters._lines import as_json, printed
 
 if TYPE_CHECKING:
     from attn_doctor.execute.listing import History, Listed
@@ -15,14 +15,12 @@ NOTHING = "No change of attn-doctor's is known here."
 
 def document(history: History) -> str:
     """Indented JSON, ending in a newline; validates against schemas/history.json."""
-    return msgspec.json.format(msgspec.json.encode(history), indent=2).decode() + "\n"
+    return as_json(history)
 
 
 def text(history: History) -> str:
     """One block for each change."""
-    lines = [line for change in history.changes for line in _block(change)] or [NOTHING]
-    harmless = ("".join(char if char.isprintable() else "?" for char in line) for line in lines)
-    return "".join(f"{line}\n" for line in harmless)
+    return printed([line for change in history.changes for line in _block(change)] or [NOTHING])
 
 
 def _block(change: Listed) -> Iterator[str]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from attn_doctor.reporters._lines import as_json, hanging, printed
+
 if TYPE_CHECKING:
     from attn_doctor.plan.plan import Change, Plan, Step
 
-WIDTH = 80
 LABEL = 11
 NEWEST = "newest"
 PLAIN = re.compile(r"(?a)[\w.,:/\\=+@%-]+")
@@ -24,7 +24,7 @@ GIB = 1 << 30
 
 def document(one: Plan) -> str:
     """Indented JSON, ending in a newline; validates against schemas/plan.json."""
-    return msgspec.json.format(msgspec.json.encode(one), indent=2).decode() + "\n"
+    return as_json(one)
 
 
 def text(one: Plan, *, verbose: bool, call: str | None, stale: bool = False) -> str:
@@ -32,14 +32,12 @@ def text(one: Plan, *, verbose: bool, call: str | None, stale: bool = False) -> 
 
     `stale`: the catalogue that it was made from is old.
     """
-    lines = "\n".join(_lines(one, verbose, call, stale)).splitlines()
-    harmless = ("".join(char if char.isprintable() else "?" for char in line) for line in lines)
-    return "".join(f"{line.rstrip()}\n" for line in harmless)
+    return printed(_lines(one, verbose, call, stale))
 
 
 def _lines(one: Plan, verbose: bool, call: str | None, stale: bool) -> Iterator[str]:
     named = f"{one.package} {one.version}" if one.steps and one.version else one.backend
-    yield from _hanging("", f"{named} for {one.target}")
+    yield from hanging("", f"{named} for {one.target}")
     yield ""
     if one.possible and not one.steps:
         yield from _row("nothing", f"to do: {one.title}" + (f", {one.why[0]}" if one.why else ""))
@@ -57,7 +55,7 @@ def _lines(one: Plan, verbose: bool, call: str | None, stale: bool) -> Iterator[
     if stale:
         yield ""
         said = f"The catalogue is of {one.catalogue}: newer files are likely. Bring it up to date:"
-        yield from _hanging("", f"{said} attn-doctor wheels refresh")
+        yield from hanging("", f"{said} attn-doctor wheels refresh")
     yield ""
     yield from _end(one, call)
 
@@ -122,7 +120,7 @@ def _steps(one: Plan, verbose: bool) -> Iterator[str]:
     for number, step in enumerate(one.steps, 1):
         undo = f"  (undo: {UNDOING.get(step.kind, 'take it away')})" if step.undo else ""
         root = "  (needs root)" if step.needs_root else ""
-        yield from _hanging(f"{number:<3}", f"{step.title}{undo}{root}")
+        yield from hanging(f"{number:<3}", f"{step.title}{undo}{root}")
         yield f"     {command(step if verbose else _shortened(step), one.os)}"
 
 
@@ -180,19 +178,19 @@ def _words(one: Plan) -> Iterator[str]:
 
 def _end(one: Plan, call: str | None) -> Iterator[str]:
     if not one.possible:
-        yield from _hanging("", "Nothing was changed, and nothing can be done here as things are.")
+        yield from hanging("", "Nothing was changed, and nothing can be done here as things are.")
         return
     if not one.steps:
         yield "Nothing was changed."
         return
     if one.words:
-        yield from _hanging("", "For pip, uv, poetry, pixi and conda projects: add -v.")
+        yield from hanging("", "For pip, uv, poetry, pixi and conda projects: add -v.")
     if call is None:
         return  # it is about to be done
     if one.os == "windows":
         yield "Nothing was changed. To do it, run these commands in PowerShell, in this order."
         return
-    yield from _hanging("", "Nothing was changed. To do it, leave --dry-run away; or run the script that this prints:")
+    yield from hanging("", "Nothing was changed. To do it, leave --dry-run away; or run the script that this prints:")
     yield f"  {call} --format sh"
 
 
@@ -203,10 +201,4 @@ def _rows(label: str, said: Sequence[str]) -> Iterator[str]:
 
 
 def _row(label: str, rest: str) -> Iterator[str]:
-    yield from _hanging(f"{label:<{LABEL}}", rest)
-
-
-def _hanging(label: str, rest: str) -> Iterator[str]:
-    folded = wrap(rest, WIDTH - len(label), break_long_words=False, break_on_hyphens=False) or [""]
-    yield label + folded[0]
-    yield from (" " * len(label) + line for line in folded[1:])
+    yield from hanging(f"{label:<{LABEL}}", rest)

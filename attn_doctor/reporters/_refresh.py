@@ -6,23 +6,20 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-import msgspec
+from attn_doctor.reporters._lines import WIDTH, as_json, printed
 
 if TYPE_CHECKING:
     from attn_doctor.wheels.refresh.run import Refreshed, SourceResult
 
-WIDTH = 80
-
 
 def text(result: Refreshed) -> str:
     """One screen."""
-    harmless = ("".join(char if char.isprintable() else "?" for char in line) for line in _lines(result))
-    return "".join(f"{line.rstrip()}\n" for line in harmless)
+    return printed(_lines(result))
 
 
 def document(result: Refreshed) -> str:
     """Indented JSON, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
+    return as_json(result)
 
 
 def _lines(result: Refreshed) -> Iterator[str]:

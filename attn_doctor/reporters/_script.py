@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from attn_doctor.reporters._lines import harmless
 from attn_doctor.reporters._plan import command
 
 if TYPE_CHECKING:
@@ -25,23 +26,18 @@ def _heading(one: Plan) -> Iterator[str]:
 
 
 def _comment(said: str) -> str:
-    return "# " + _harmless(" ".join(said.split()))
-
-
-def _harmless(said: str) -> str:
-    """What a terminal shows of it steers nothing."""
-    return "".join(char if char.isprintable() else "?" for char in said)
+    return "# " + harmless(" ".join(said.split()))
 
 
 def _refusal(one: Plan) -> Iterator[str]:
     for obstacle in one.obstacles:
-        yield f"echo {shlex.quote(_harmless(f'in the way: {obstacle}'))} >&2"
+        yield f"echo {shlex.quote(harmless(f'in the way: {obstacle}'))} >&2"
     yield "exit 1"
 
 
 def _body(one: Plan) -> Iterator[str]:
     if not one.steps:
-        yield f"echo {shlex.quote(_harmless(f'nothing to do: {one.title}'))} >&2"
+        yield f"echo {shlex.quote(harmless(f'nothing to do: {one.title}'))} >&2"
         return
     undoing = [(number, step.undo) for number, step in enumerate(one.steps, 1) if step.undo]
     yield "set -eu"
@@ -63,7 +59,7 @@ def _body(one: Plan) -> Iterator[str]:
         yield f'        if [ "$done_{number}" = yes ]; then'
         yield "            echo 'putting back what was there before' >&2"
         yield f"            if ! {{ {undo}; }}; then"
-        yield f"                echo {shlex.quote(_harmless(f'not put back; by hand: {undo}'))} >&2"
+        yield f"                echo {shlex.quote(harmless(f'not put back; by hand: {undo}'))} >&2"
         yield "                code=3"
         yield "            fi"
         yield "        fi"
@@ -85,11 +81,11 @@ def _body(one: Plan) -> Iterator[str]:
     for step in one.steps:
         if step.kind == "keep":
             said = f"what was there before is kept in {step.command[-1]}: remove it once you are content"
-            yield f"echo {shlex.quote(_harmless(said))} >&2"
+            yield f"echo {shlex.quote(harmless(said))} >&2"
 
 
 def _step(number: int, count: int, step: Step) -> Iterator[str]:
-    yield f"step={shlex.quote(_harmless(f'{number}/{count} {step.title}'))}"
+    yield f"step={shlex.quote(harmless(f'{number}/{count} {step.title}'))}"
     yield 'echo "$step" >&2'
     if step.needs_root:
         yield 'if [ "$(id -u)" -ne 0 ]; then'

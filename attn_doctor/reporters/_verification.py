@@ -6,26 +6,24 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-import msgspec
+from attn_doctor.reporters._lines import WIDTH, as_json, printed
 
 if TYPE_CHECKING:
     from attn_doctor.measure.verify import Row, Subject, Verification
 
-WIDTH = 80
 NAME = 20
-MARKS = {"right": "+", "refused": "~"}
+MARKS = {"right": "+", "refused": "~", "no memory": "~"}
 MOST_ROWS = 6
 
 
 def document(one: Verification) -> str:
     """Indented JSON, ending in a newline; validates against schemas/verification.json."""
-    return msgspec.json.format(msgspec.json.encode(one), indent=2).decode() + "\n"
+    return as_json(one)
 
 
 def text(one: Verification, *, verbose: bool = False) -> str:
     """One screen; with `verbose` every case."""
-    lines = ("".join(char if char.isprintable() else "?" for char in line) for line in _lines(one, verbose))
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return printed(_lines(one, verbose))
 
 
 def _lines(one: Verification, verbose: bool) -> Iterator[str]:

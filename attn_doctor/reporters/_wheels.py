@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from attn_doctor.reporters._lines import as_json, hanging, printed
 from attn_doctor.wheels.catalogue import source_row
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.wheel_search import Answer, Query
     from attn_doctor.wheels.catalogue import Wheel
 
-WIDTH = 80
 SHOWN = 6  # files, and misses, where the call gives no limit
 
 
 def text(answer: Answer, limit: int | None) -> str:
     """One screen; file names, URLs and commands are whole."""
-    lines = "\n".join(_lines(answer, limit or SHOWN)).splitlines()
-    harmless = ("".join(char if char.isprintable() else "?" for char in line) for line in lines)
-    return "".join(f"{line.rstrip()}\n" for line in harmless)
+    return printed(_lines(answer, limit or SHOWN))
 
 
 def document(answer: Answer) -> str:
     """Indented JSON, ending in a newline; validates against schemas/wheels.json."""
-    return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode() + "\n"
+    return as_json(answer)
 
 
 def _lines(answer: Answer, limit: int) -> Iterator[str]:
     if answer.query is None:
-        yield from _hanging("", f"{answer.backend} needs no wheel of its own: it comes with torch.")
+        yield from hanging("", f"{answer.backend} needs no wheel of its own: it comes with torch.")
         return
-    yield from _hanging(f"{answer.package}  ", _looked_for(answer.query))
+    yield from hanging(f"{answer.package}  ", _looked_for(answer.query))
     yield ""
     if answer.fitting:
         yield from _best(answer.fitting[0])
@@ -43,7 +38,7 @@ def _lines(answer: Answer, limit: int) -> Iterator[str]:
         yield from _none(answer, limit)
     yield ""
     for note in answer.notes:
-        yield from _hanging("", note)
+        yield from hanging("", note)
     if answer.notes:
         yield ""
     if answer.next_steps:
@@ -51,13 +46,7 @@ def _lines(answer: Answer, limit: int) -> Iterator[str]:
         yield from (f"  {step}" for step in answer.next_steps)
         yield ""
     old = ": newer files are likely; look at the sources too" if answer.stale else ""
-    yield from _hanging("", f"The catalogue is of {answer.as_of}{old}.")
-
-
-def _hanging(label: str, rest: str) -> Iterator[str]:
-    folded = wrap(rest, WIDTH - len(label), break_long_words=False, break_on_hyphens=False) or [""]
-    yield label + folded[0]
-    yield from (" " * len(label) + line for line in folded[1:])
+    yield from hanging("", f"The catalogue is of {answer.as_of}{old}.")
 
 
 def _looked_for(query: Query) -> str:
@@ -79,14 +68,14 @@ def _looked_for(query: Query) -> str:
 
 def _best(wheel: Wheel) -> Iterator[str]:
     yield wheel.filename
-    yield from _hanging("  version  ", f"{wheel.version}, of {wheel.as_of}")
-    yield from _hanging("  trust    ", wheel.trust)
-    yield from _hanging("  source   ", source(wheel.source))
-    yield from _hanging("  built    ", built_for(wheel))
+    yield from hanging("  version  ", f"{wheel.version}, of {wheel.as_of}")
+    yield from hanging("  trust    ", wheel.trust)
+    yield from hanging("  source   ", source(wheel.source))
+    yield from hanging("  built    ", built_for(wheel))
     yield f"  sha256   {wheel.sha256 or 'not known'}"
     yield f"  URL      {wheel.url or f'through the package index: {wheel.package}=={wheel.version}'}"
     for caution in cautions(wheel):
-        yield from _hanging("  note     ", caution)
+        yield from hanging("  note     ", caution)
 
 
 def source(name: str) -> str:
@@ -143,4 +132,4 @@ def _none(answer: Answer, limit: int) -> Iterator[str]:
     for miss in answer.misses[:limit]:
         yield f"  {miss.wheel.filename}"
         for one in miss.differs:
-            yield from _hanging("    ", one.text)
+            yield from hanging("    ", one.text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
+from attn_doctor.reporters._lines import as_json
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.report import Report
@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 def render(report: Report, *, verbose: bool, elapsed_s: float | None, plain: bool) -> str:  # noqa: ARG001 - JSON is always whole
     """Indented, ending in a newline; validates against schemas/report.json."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+    return as_json(report)

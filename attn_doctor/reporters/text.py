@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement.view import Machine
 from attn_doctor.reporters import _machine
+from attn_doctor.reporters._lines import harmless
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.report import BackendVerdict, Finding, Hint, Report
@@ -41,7 +42,7 @@ def render(report: Report, *, verbose: bool, elapsed_s: float | None, plain: boo
 def _harmless(line: Line) -> Line:
     """Facts come from files and drivers: nothing in them may steer the terminal."""
     if isinstance(line, str):
-        return "".join(char if char.isprintable() else "?" for char in line)
+        return harmless(line)
     return tuple((str(_harmless(text)), style) for text, style in line)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attn_doctor.errors import TargetBusy
-from attn_doctor.execute import running
+from attn_doctor.execute import running, stopping
 from attn_doctor.execute.interrupts import Interrupts
 from attn_doctor.execute.lock import locked
 from attn_doctor.plan.plan import Step
@@ -65,7 +65,7 @@ def test_a_step_is_stopped_with_all_that_it_started(tmp_path: Path) -> None:
         time.sleep(0.02)
     running.GRACE_S, grace = 0.2, running.GRACE_S
     try:
-        running.stop(process)
+        stopping.stop(process)
     finally:
         running.GRACE_S = grace
         assert process.stdout is not None

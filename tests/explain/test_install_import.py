@@ -1,86 +1,13 @@
-"""Causes of the install and import stages: their wordings, their neighbours, and fixes for one machine.
-
-`wordings/CATEGORY.txt` holds what programs print, each after "=== by: its source"; a look-alike stands after "=== not".
-"""
+"""Fixes of the install and import stages: each fits the machine that the log comes from."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
-from attn_doctor.explain.case import Case
-from attn_doctor.explain.cause import causes
 from attn_doctor.explain.causes import _index, _loader, _wheels
-from attn_doctor.explain.diagnose import diagnose
-from attn_doctor.explain.diagnosis import Diagnosis
-from attn_doctor.explain.reading import from_text
-from attn_doctor.machine.whatif import simulate
+from explain.words import diagnosed, fixes
 
-FOLDER = Path(__file__).parent / "wordings"
-CATEGORIES = (
-    *("disk-full", "wheel-python-tag-mismatch", "wheel-platform-mismatch", "wheel-filename-invalid", "hash-mismatch"),
-    *("tls-proxy-download", "no-matching-distribution", "python-version-unsupported", "externally-managed-environment"),
-    *("permission-denied", "tmp-or-cache-filesystem", "aarch64-no-wheel", "torch-swapped-by-dependency"),
-    *("windows-dll-load-failed", "abi-undefined-symbol-torch-version", "cxx11-abi-mismatch", "glibc-too-old"),
-    *("libstdcxx-too-old", "libcudart-missing-major-mismatch", "cuda-libs-missing", "nccl-symbol-mismatch"),
-    *("cuda-libs-conflict-ld-library-path", "cudnn-version-mismatch", "torchvision-mismatch", "numpy2-abi"),
-    *("stale-build-artifacts", "fa-extension-missing", "fa3-import-abi", "fa4-cute-dsl-mismatch"),
-    *("transformers-fa-api-mismatch", "xformers-torch-mismatch", "triton-broken-build"),
-)
 MACHINE = ("gpu=NVIDIA GeForce RTX 4090", "torch=2.8.0+cu128", "python=3.12")
-# what no fix may ever propose; to refute it, a sentence says that it does not help
-HARMFUL = r"pip install [^\n]*--break-system-packages|sudo pip3? |ln -s\w* [^\n]*libcudart|\bmv [^\n]*\.whl"
-
-
-def wordings(category: str, kind: str) -> list[str]:
-    """The logs of a category: 'by', or 'not' for its look-alikes."""
-    text = (FOLDER / f"{category}.txt").read_text(encoding="utf-8")
-    blocks = [block.partition("\n") for block in re.split(r"(?m)^=== (?=by|not)", text)[1:]]
-    return [log for head, _, log in blocks if head.startswith(kind)]
-
-
-def diagnosed(text: str, *what_if: str) -> Diagnosis:
-    """The diagnosis of a log; on an imagined machine where one is given."""
-    return diagnose(Case(from_text(text), lambda: simulate(what_if) if what_if else None))
-
-
-def fixes(text: str, *what_if: str) -> str:
-    """All that is proposed for the first cause, in one text."""
-    return "\n".join(diagnosed(text, *what_if).causes[0].fix)
-
-
-@pytest.mark.parametrize("category", CATEGORIES)
-def test_each_wording_is_known(category: str) -> None:
-    found = {text: [cause.category for cause in diagnosed(text).causes][:1] for text in wordings(category, "by")}
-    assert {text: first for text, first in found.items() if first != [category]} == {}
-    assert len(found) >= 4
-
-
-@pytest.mark.parametrize("category", CATEGORIES)
-def test_a_look_alike_is_not_taken_for_it(category: str) -> None:
-    looks = wordings(category, "not")
-    assert looks
-    for text in looks:
-        assert category not in [cause.category for cause in diagnosed(text).causes if cause.confidence != "possible"]
-
-
-@pytest.mark.parametrize("category", CATEGORIES)
-@pytest.mark.parametrize("what_if", [(), MACHINE, (*MACHINE, "os=windows")])
-def test_there_is_something_to_do_and_it_harms_nobody(category: str, what_if: tuple[str, ...]) -> None:
-    for text in wordings(category, "by"):
-        first = diagnosed(text, *what_if).causes[0]
-        assert first.explanation
-        assert 1 <= len(first.fix) <= 5
-        assert not re.search(HARMFUL, "\n".join(first.fix))
-
-
-@pytest.mark.parametrize("category", CATEGORIES)
-def test_what_it_brings_about_is_a_cause(category: str) -> None:
-    assert set(causes()[category].leads_to) <= set(causes()) - {category}
-
-
 UNDEFINED = "ImportError: /v/flash_attn_2_cuda.cpython-312-x86_64-linux-gnu.so: undefined symbol: "
 SET_DEVICE = f"{UNDEFINED}_ZN3c104cuda9SetDeviceEi"
 

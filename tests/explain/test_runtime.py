@@ -1,73 +1,10 @@
-"""Causes of the runtime and driver stages, and logs without a failed installation.
-
-`wordings/CATEGORY.txt` holds what programs print, each after "=== by: its source"; a look-alike stands after "=== not".
-"""
+"""Fixes of the runtime and driver stages: each fits the machine that the log comes from."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from explain.words import diagnosed, fixes
 
-import pytest
-
-from attn_doctor.explain.case import Case
-from attn_doctor.explain.cause import causes
-from attn_doctor.explain.diagnose import diagnose
-from attn_doctor.explain.diagnosis import Diagnosis
-from attn_doctor.explain.reading import from_text
-from attn_doctor.machine.whatif import simulate
-
-FOLDER = Path(__file__).parent / "wordings"
-STAGES = ("runtime", "driver", "none")
-HARMLESS = {"not-an-install-failure": "unrelated", "healthy": "healthy"}
 NO_KERNEL = "RuntimeError: CUDA error: no kernel image is available for execution on the device"
-
-
-def wordings(kind: str) -> list[tuple[str, str]]:
-    """(category, log) of that kind: 'by' or 'not'."""
-    return [
-        (path.stem, text)
-        for path in sorted(FOLDER.glob("*.txt"))
-        if causes()[path.stem].stage in STAGES
-        for block in re.split(r"(?m)^=== (?=by|not)", path.read_text(encoding="utf-8"))[1:]
-        for head, _, text in [block.partition("\n")]
-        if head.startswith(kind)
-    ]
-
-
-def diagnosed(text: str, *what_if: str) -> Diagnosis:
-    """The diagnosis of a log; on an imagined machine where one is given."""
-    return diagnose(Case(from_text(text), lambda: simulate(what_if) if what_if else None))
-
-
-def fixes(text: str, *what_if: str) -> str:
-    """All that is proposed for the first cause, in one text."""
-    return "\n".join(diagnosed(text, *what_if).causes[0].fix)
-
-
-@pytest.mark.parametrize(("category", "text"), wordings("by"))
-def test_each_wording_is_known(category: str, text: str) -> None:
-    said = diagnosed(text)
-    assert [cause.category for cause in said.causes][:1] == [category]
-    assert said.causes[0].explanation
-    assert said.verdict == HARMLESS.get(category, "failure")
-    if category in HARMLESS:
-        assert not [fix for fix in said.causes[0].fix if "install " in fix]
-    else:
-        assert said.causes[0].fix
-
-
-@pytest.mark.parametrize(("category", "text"), wordings("not"))
-def test_a_look_alike_is_not_taken_for_it(category: str, text: str) -> None:
-    said = diagnosed(text)
-    assert category not in [cause.category for cause in said.causes if cause.confidence != "possible"]
-    assert category not in HARMLESS or said.verdict in ("failure", "unknown")
-
-
-def test_each_category_has_wordings_of_four_kinds_and_a_name_that_is_a_cause() -> None:
-    rows = wordings("by")
-    counted = {category: sum(1 for name, _ in rows if name == category) for category, _ in rows}
-    assert not [category for category, count in counted.items() if count < 4]
 
 
 def test_a_cpu_build_is_replaced_by_a_build_for_the_gpu() -> None:

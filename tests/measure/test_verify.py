@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from attn_doctor.errors import NoAnswer
 from attn_doctor.measure.verify import Verification, subjects_of, verify
 
 WRONG = Path(__file__).parent / "wrong_kernels.py"
@@ -58,9 +59,44 @@ def test_a_result_of_another_shape_fails(torch_python: str) -> None:
     assert status(own(torch_python, "wrong_shape")) == "failed"
 
 
-@pytest.mark.parametrize(("name", "expected"), [("crash", "crashed"), ("hang", "hung"), ("no_memory", "failed")])
+@pytest.mark.parametrize(("name", "expected"), [("crash", "crashed"), ("hang", "hung"), ("no_memory", "no memory")])
 def test_what_ends_a_child_costs_its_row(torch_python: str, name: str, expected: str) -> None:
     found = own(torch_python, name, timeout_s=2 if name == "hang" else 60)
     assert {row.status for row in found.rows} == {expected}
-    assert len(found.rows) == (4 if expected == "failed" else 3)  # what ends child after child is given up
+    assert len(found.rows) == (4 if expected == "no memory" else 3)  # what ends child after child is given up
     assert all(row.reason for row in found.rows)
+
+
+def statuses(found: Verification) -> set[str]:
+    return {row.status for row in found.rows}
+
+
+@pytest.mark.parametrize("name", ["only_half", "no_gradient"])
+def test_a_case_that_is_refused_is_no_fault(torch_python: str, name: str) -> None:
+    """On a GPU the same words come from flash-attn for fp32, and SageAttention gives no gradient."""
+    found = own(torch_python, name)
+    assert statuses(found) == {"right", "refused"}
+    assert status(found) == "right"
+
+
+def test_but_a_backend_that_takes_nothing_is_said_to(torch_python: str) -> None:
+    found = own(torch_python, "takes_nothing")
+    assert statuses(found) == {"refused"}
+    assert status(found) == "failed"
+    assert "took none of the cases" in found.subjects[0].reason
+
+
+@pytest.mark.parametrize("name", ["slip", "spoils"])
+def test_a_fault_is_a_fault(torch_python: str, name: str) -> None:
+    found = own(torch_python, name)
+    assert statuses(found) == {"failed"}
+    assert len(found.rows) == 4, "each case got a process that could be believed"
+
+
+def test_a_gpu_that_torch_does_not_see_is_said_and_accuses_nobody(torch_python: str) -> None:
+    with pytest.raises(NoAnswer, match="sees no GPU"):
+        verify(torch_python, ["sdpa"], device="cuda", seed=1, quick=True)
+
+
+def test_what_has_no_attention_of_its_own_is_not_called() -> None:
+    assert list(subjects_of(["triton", "eager", "flash_attention_1"], "cpu")) == ["eager"]

@@ -77,3 +77,26 @@ def hang(q, k, v, causal, mask):
 
 def no_memory(q, k, v, causal, mask):
     raise MemoryError
+
+
+def only_half(q, k, v, causal, mask):
+    if q.dtype == torch.float32:
+        raise RuntimeError("FlashAttention only support fp16 and bf16 data type")
+    return right(q, k, v, causal, mask)
+
+
+def no_gradient(q, k, v, causal, mask):
+    with torch.no_grad():
+        return right(q, k, v, causal, mask)
+
+
+def takes_nothing(q, k, v, causal, mask):
+    raise RuntimeError("FlashAttention only supports Ampere GPUs or newer.")
+
+
+def slip(q, k, v, causal, mask):
+    return q[99]
+
+
+def spoils(q, k, v, causal, mask):
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")

@@ -12,9 +12,11 @@ from contextlib import suppress
 
 import msgspec
 
+from attn_doctor.execute import census
+from attn_doctor.execute.census import Job
 from attn_doctor.execute.running import CHUNK_BYTES, Listen
-from attn_doctor.execute.supervise import census, holding, objects
-from attn_doctor.execute.supervise.census import Job
+from attn_doctor.execute.stopping import stop
+from attn_doctor.execute.supervise import holding, objects
 from attn_doctor.execute.supervise.progress import Progress, remaining_s
 from attn_doctor.execute.supervise.room import Room
 
@@ -166,32 +168,3 @@ class Attempt:
         if victim := holding.sacrifice(self._pace, jobs, room.left_bytes, room.total_bytes):
             self._given_up += 1
             census.send(signal.SIGKILL, victim.pids, session)
-
-
-def stop(process: subprocess.Popen[bytes], grace_s: float = 3.0) -> None:
-    """End everything of its session: asked first, then ended, and nothing is left when this returns."""
-    session = process.pid
-    try:
-        if grace_s:
-            found = census.members(session)
-            census.send(signal.SIGTERM, found, session)
-            census.send(signal.SIGCONT, found, session)  # who is held hears nothing
-            _wait_until_gone(process, grace_s)
-    finally:
-        deadline = time.monotonic() + 5.0
-        while (found := _living(process)) and time.monotonic() < deadline:
-            census.send(signal.SIGKILL, found, session)
-            time.sleep(0.01)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(1.0)
-
-
-def _wait_until_gone(process: subprocess.Popen[bytes], grace_s: float) -> None:
-    deadline = time.monotonic() + grace_s
-    while _living(process) and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-
-def _living(process: subprocess.Popen[bytes]) -> list[int]:
-    process.poll()  # what has ended is reaped
-    return [one.pid for one in census.census(process.pid)]

@@ -65,7 +65,7 @@ def _attempts(step: Step, listen: Listen, environment: Mapping[str, str], tell: 
         if end.code == 0:
             return
         if not for_memory(end):
-            raise StepFailed(_said(end.code))
+            raise StepFailed(running.how_ended(end.code))
         if jobs == 1 or number == MOST_ATTEMPTS:
             raise StepFailed(f"memory ran out with {jobs} compile job{'s' if jobs > 1 else ''}")
         jobs = max(1, jobs // 2)
@@ -81,12 +81,6 @@ def for_memory(end: End) -> bool:
 def _jobs(step: Step, environment: Mapping[str, str]) -> int:
     wanted = step.env.get(JOBS) or environment.get(JOBS) or ""
     return max(1, int(wanted)) if wanted.isascii() and wanted.isdigit() else os.cpu_count() or 1
-
-
-def _said(code: int) -> str:
-    import signal
-
-    return f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
 
 
 def _say(note: str, now: Progress, listen: Listen, tell: Tell) -> None:

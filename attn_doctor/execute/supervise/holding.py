@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from attn_doctor.execute.supervise.census import Job
+from attn_doctor.execute.census import Job
 
 # how much of the memory is never given to a build, and its bounds
 FLOOR_SHARE, FLOOR_LEAST, FLOOR_MOST = 0.05, 256 << 20, 2 << 30

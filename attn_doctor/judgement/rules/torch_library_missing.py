@@ -31,7 +31,7 @@ def check(machine: Machine, extensions: Extensions, torch: TorchDist) -> Problem
         named = ", ".join(lost[:SHOWN]) + more
         asks = libraries.missing[lost[0]]
         detail = f"torch {torch.version} cannot be imported: {asks} needs {named}, and the loader finds none."
-        return Problem(detail, (_again(machine, torch),))
+        return Problem(detail, (with_its_libraries(machine, torch),))
     for other in libraries.foreign:
         said = f"{other.asked_by} asks {other.name} for {other.symbol}, and gets {other.path}, which lacks it."
         return Problem(
@@ -42,7 +42,7 @@ def check(machine: Machine, extensions: Extensions, torch: TorchDist) -> Problem
     return None
 
 
-def _again(machine: Machine, torch: TorchDist) -> str:
+def with_its_libraries(machine: Machine, torch: TorchDist) -> str:
     """The same torch once more, with all that belongs to it."""
     version = public(torch.version)
     for build in torch_builds.builds(machine.os, machine.arch):

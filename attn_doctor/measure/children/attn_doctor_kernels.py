@@ -258,7 +258,6 @@ SUBJECTS = {
     "eager": run_eager,
     "flex_attention": flex,
     "flash_attention_2": flash_2,
-    "flash_attention_1": flash_2,
     "flash_attention_3": flash_3,
     "flash_attention_4": flash_4,
     "xformers": xformers,

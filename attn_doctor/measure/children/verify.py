@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import warnings
 
@@ -14,6 +15,11 @@ import attn_doctor_kernels as kernels
 import torch
 
 POISON_COPIES = 3
+# how backends say that a case is none of theirs: "FlashAttention only support fp16 and bf16 data type"
+REFUSES = re.compile(
+    r"(?i)support|must be|expect|require|not implemented|at most|no (?:operator|available)|invalid (?:head|dtype)"
+)
+SPOILS = re.compile(r"CUDA error|HIP error|illegal memory|misaligned|device-side assert|CUDNN_STATUS")
 
 
 def main() -> None:
@@ -35,12 +41,20 @@ def answer(case: dict) -> dict:
             found = {"status": "refused", "reason": str(refused)}
         except NotImplementedError as error:
             found = {"status": "refused", "reason": str(error).partition("\n")[0]}
-        except MemoryError:
-            found = {"status": "failed", "reason": "out of memory"}
         except Exception as error:  # noqa: BLE001 - whatever a kernel raises is its row
-            found = {"status": "failed", "reason": f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"}
+            found = raised(error)
     said = dict.fromkeys(str(one.message).partition(" (Triggered internally")[0] for one in caught)
     return {**found, "warnings": [one for one in said if "kernel" in one or "attention" in one.lower()][:6]}
+
+
+def raised(error: Exception) -> dict:
+    """What an exception says: no memory, a case that the backend does not take, or a fault."""
+    said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return {"status": "no memory", "reason": said}
+    if SPOILS.search(said):
+        return {"status": "failed", "reason": said, "spoilt": True}
+    return {"status": "refused" if REFUSES.search(said) else "failed", "reason": said}
 
 
 def judged(case: dict) -> dict:
@@ -75,6 +89,8 @@ def judged(case: dict) -> dict:
             raise ValueError(f"the result has shape {tuple(out.shape)}, not {tuple(a.shape)}")
         if out.dtype != a.dtype:
             raise ValueError(f"the result is {out.dtype}, not {a.dtype}")
+        if backward and not out.requires_grad:
+            raise kernels.Refused("its result has no gradient")
         return out
 
     got = results(subject, wide=False)

@@ -16,8 +16,7 @@ from attn_doctor.plan.plan import Change, Step
 
 UNREAD_TORCH = "unread torch"  # no finding: rules keep silent about what cannot be read
 IMPORT_FAILS = "AD420"
-# an import that fails for these is no fault of the package: the driver's, and torch's where it was not imported before
-EXCUSES = ("libcuda.so", "libnvidia", "driver", "libc10", "libtorch")
+EXCUSES = ("libcuda.so", "libnvidia", "driver")  # an import that fails for these is no fault of the package
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

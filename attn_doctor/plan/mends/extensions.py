@@ -55,9 +55,10 @@ def _without(machine: Machine, package: str, why: str) -> Part:
 def _anew(machine: Machine, package: str, why: str) -> Part:
     """A package of which no list of files is kept: the same version once more."""
     version = public(machine.packages[package].version)
-    again = (f"--reinstall-package={package}",) if steps.uses_uv(machine) else ("--force-reinstall",)
     title = f"install {package} {version} anew: {why}"
-    step = steps.install(machine, title, *again, "--no-deps", f"{package}=={version}", step=f"install-{package}")
+    step = steps.install(
+        machine, title, steps.again(machine, package), "--no-deps", f"{package}=={version}", step=f"install-{package}"
+    )
     return Part(
         cures=CODES,
         title=f"{package} {version} anew",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from attn_doctor.judgement import commands
-from attn_doctor.judgement.rules.torch_library_missing import _again
+from attn_doctor.judgement.rules.torch_library_missing import with_its_libraries
 from attn_doctor.judgement.rules.wheel_for_another_python import loads
 from attn_doctor.judgement.view import FROM_THE_DRIVER, Machine
 from attn_doctor.knowledge.versions import public
@@ -103,7 +103,9 @@ def _libraries(machine: Machine) -> Iterator[Part]:
         title=f"torch {torch.version} anew, with its libraries",
         why=why,
         steps=(
-            _parts.by_command(machine, _again(machine, torch), f"install torch with its libraries: {why}", "torch"),
+            _parts.by_command(
+                machine, with_its_libraries(machine, torch), f"install torch with its libraries: {why}", "torch"
+            ),
         ),
         changes=(Change("torch", torch.version, torch.version),),
     )

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_doctor.execute.supervise import attempt, census, holding, objects
+from attn_doctor.execute import census, stopping
+from attn_doctor.execute.census import Job, Process
+from attn_doctor.execute.supervise import holding, objects
 from attn_doctor.execute.supervise import room as memory
 from attn_doctor.execute.supervise.attempt import End
 from attn_doctor.execute.supervise.build import for_memory
-from attn_doctor.execute.supervise.census import Job, Process
 from attn_doctor.execute.supervise.progress import Progress, bar, duration, line, remaining_s
 
 GIB = 1 << 30
@@ -210,6 +211,6 @@ def test_a_command_that_hears_nothing_is_ended_all_the_same() -> None:
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()
-    attempt.stop(process, grace_s=0.1)
+    stopping.stop(process, grace_s=0.1)
     process.stdout.close()
     assert process.returncode == -9
