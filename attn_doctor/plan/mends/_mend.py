@@ -16,7 +16,8 @@ from attn_doctor.plan.plan import Change, Step
 
 UNREAD_TORCH = "unread torch"  # no finding: rules keep silent about what cannot be read
 IMPORT_FAILS = "AD420"
-EXCUSES = ("libcuda.so", "libnvidia", "driver")  # an import that fails for these is no fault of the package
+# an import that fails for these is no fault of the package; libc10.so is in every build of torch: without it torch is at fault
+EXCUSES = ("libcuda.so", "libnvidia", "driver", "libc10.so")
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
