@@ -31,6 +31,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, empty_cache: str) -> Non
         if f"{installer.upper()}_CACHE_DIR" not in os.environ:
             monkeypatch.setenv(f"{installer.upper()}_CACHE_DIR", os.path.join(caches, installer))
     monkeypatch.setenv("XDG_CACHE_HOME", empty_cache)
+    monkeypatch.setenv("XDG_STATE_HOME", empty_cache)
 
 
 @pytest.fixture

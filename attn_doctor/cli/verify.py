@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
 
 HIGHEST_SEED = 1 << 31
+INTERRUPTED = 130
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -25,7 +26,7 @@ def verify(
         list[str] | None,
         typer.Argument(metavar="[BACKEND ...]", help="These alone  [default: all that are ready]"),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Four cases each: a few seconds.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Five cases each: a few seconds.")] = False,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="The inputs of an earlier call; a fresh one otherwise.")
     ] = None,
@@ -78,9 +79,13 @@ def verify(
         tell=_tell,
     )
     _clear()
+    if found.interrupted:
+        sys.stderr.write("interrupted; what was tried until then follows\n")
     exact = form == "json"
     text = _verification.document(found) if exact else _verification.text(found, verbose=verbose)
     options.write(text, output, exact=exact)
+    if found.interrupted:
+        raise typer.Exit(INTERRUPTED)
     raise typer.Exit(1 if any(one.status in trial.BAD for one in found.subjects) else 0)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from attn_doctor.judgement import commands, torch_choice
+from attn_doctor.judgement import commands, measured, torch_choice
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.report import BackendVerdict, Finding, Recommendation
 from attn_doctor.judgement.view import Machine
@@ -39,16 +39,35 @@ def recommend(machine: Machine, verdicts: Sequence[BackendVerdict], findings: Se
     ordered = [by_name[name] for name in chosen.order]
     use_now = next((verdict for verdict in ordered if verdict.status == "ready"), None)
     best = next((verdict for verdict in ordered if worth_it(machine, verdict)), None)
+    use_now, best, seen = _as_measured(machine, by_name, use_now, best)
     fix = next((command for finding in findings if finding.severity == "error" for command in finding.fix), None)
     if fix is not None:
         # an error comes first: what would be best is judged again once it is mended
-        return Recommendation(use_now.name if use_now else None, best.name if best else None, _why(use_now), fix)
+        return Recommendation(
+            use_now.name if use_now else None, best.name if best else None, seen or _why(use_now), fix
+        )
     alone = _alone(machine, by_name, ("flash_attention_3", "flash_attention_2"))
     if best is None or best is use_now:
         name = use_now.name if use_now else None
-        return Recommendation(name, name, (*_why(use_now), *alone), None)
-    why = (*_why(use_now), f"{best.name}: {chosen.why}", *alone)
+        return Recommendation(name, name, (*(seen or _why(use_now)), *alone), None)
+    why = (*(seen or _why(use_now)), f"{best.name}: {chosen.why}", *alone)
     return Recommendation(use_now.name if use_now else None, best.name, why, next_step(machine, best.name))
+
+
+def _as_measured(
+    machine: Machine, by_name: dict[str, BackendVerdict], use_now: BackendVerdict | None, best: BackendVerdict | None
+) -> tuple[BackendVerdict | None, BackendVerdict | None, tuple[str, ...]]:
+    """What was measured here beats what is foreseen: what to use now, what would be best, and the sentence on it.
+
+    What is not installed was not measured: it stays the best where it was.
+    """
+    found = measured.measured(machine)
+    ready = {name for name, verdict in by_name.items() if verdict.status == "ready"}
+    lead = measured.fastest(found, ready) if found else None
+    if lead is None:
+        return use_now, best, ()
+    first = by_name[lead[0].backend]
+    return first, first if best is None or best.status == "ready" else best, (lead[1],)
 
 
 def _why(verdict: BackendVerdict | None) -> tuple[str, ...]:

@@ -12,12 +12,14 @@ from attn_doctor.machine.facts import Known, Unknown
 
 if TYPE_CHECKING:
     from attn_doctor.machine.gather import Facts
+    from attn_doctor.machine.probes.built_wheels import BuiltWheel
     from attn_doctor.machine.probes.compiler import Compiler
     from attn_doctor.machine.probes.disk import Place
     from attn_doctor.machine.probes.driver import Driver
     from attn_doctor.machine.probes.extensions import Extensions
     from attn_doctor.machine.probes.gpus import Gpu
     from attn_doctor.machine.probes.libc import Libc
+    from attn_doctor.machine.probes.measured import Measured
     from attn_doctor.machine.probes.memory import Memory
     from attn_doctor.machine.probes.packages import Package
     from attn_doctor.machine.probes.python import Python
@@ -82,6 +84,10 @@ class Machine:
         return self._value("driver")  # type: ignore[no-any-return]
 
     @cached_property
+    def measured(self) -> Measured | None:
+        return self._value("measured")  # type: ignore[no-any-return]
+
+    @cached_property
     def memory(self) -> Memory | None:
         return self._value("memory")  # type: ignore[no-any-return]
 
@@ -98,6 +104,11 @@ class Machine:
         return self._value("packages") or {}
 
     @cached_property
+    def built_wheels(self) -> tuple[BuiltWheel, ...]:
+        """Wheels that attn-doctor built here and kept."""
+        return self._value("built_wheels") or ()
+
+    @cached_property
     def extensions(self) -> Extensions | None:
         return self._value("extensions")  # type: ignore[no-any-return]
 
@@ -106,6 +117,12 @@ class Machine:
         """The places that an installation writes to."""
         found = self._value("disk")
         return found.places if found else ()
+
+    @cached_property
+    def mounts(self) -> tuple[str, ...]:
+        """Folders of the target that are file systems of their own."""
+        found = self._value("disk")
+        return found.mounts if found else ()
 
     @cached_property
     def cores(self) -> int:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,6 @@ from support import clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TORCH = "2.13.0+cpu"
 
@@ -52,6 +52,10 @@ def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# an environment with that torch in it, which is then not made anew: for who runs these tests again and again
+READY = os.environ.get("ATTN_DOCTOR_TEST_TORCH")
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """One process at a time; the workers of a parallel run share what is expensive."""
@@ -65,6 +69,8 @@ def alone(folder: Path) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def torch_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment into which pip has installed a CPU build of torch; one for all workers."""
+    if READY:
+        return Path(READY)
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder, done = shared / "torch-venv", shared / "torch-venv.done"

@@ -1,0 +1,46 @@
+"""Clock, temperature and what holds the clock back, of the first GPU: one line of JSON, by NVML.
+
+Runs in attn-doctor's own interpreter, in a process of its own: a driver that hangs takes this one along and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pynvml
+
+REASONS = {
+    "nvmlClocksThrottleReasonSwPowerCap": "power cap",
+    "nvmlClocksThrottleReasonHwSlowdown": "hardware slowdown",
+    "nvmlClocksThrottleReasonSwThermalSlowdown": "thermal (driver)",
+    "nvmlClocksThrottleReasonHwThermalSlowdown": "thermal (hardware)",
+    "nvmlClocksThrottleReasonHwPowerBrakeSlowdown": "power brake",
+    "nvmlClocksThrottleReasonApplicationsClocksSetting": "clocks set by hand",
+    "nvmlClocksThrottleReasonSyncBoost": "sync boost",
+}
+
+
+def main() -> None:
+    pynvml.nvmlInit()
+    handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+    asked = {
+        "clock_mhz": lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
+        "highest_clock_mhz": lambda: pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_SM),
+        "temperature_c": lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU),
+        "held_back": lambda: held_back(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)),
+    }
+    found = {}
+    for name, ask in asked.items():
+        with suppress(pynvml.NVMLError, AttributeError):  # this device does not say it
+            found[name] = ask()
+    print(json.dumps(found))
+
+
+def held_back(bits: int) -> list[str]:
+    """The words for the bits that are set."""
+    return [said for name, said in REASONS.items() if bits & getattr(pynvml, name, 0)]
+
+
+if __name__ == "__main__":
+    main()
