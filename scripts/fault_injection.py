@@ -4,6 +4,7 @@ python scripts/fault_injection.py                 all of it, some twenty minutes
 python scripts/fault_injection.py --write         and fills it into docs/transactions.md
 python scripts/fault_injection.py --part kills    one part: kills, acts, interrupts, downloads, disk, rest
 python scripts/fault_injection.py --seed 7 --count 20 --where /dev/shm
+python scripts/fault_injection.py --kind uv       with one installer; two calls may run side by side
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ PAGE = ROOT / "docs" / "transactions.md"
 BLOCK = re.compile(r"<!-- figures:begin -->\n.*?<!-- figures:end -->", re.DOTALL)
 PAGE_BYTES = 4096
 CHANCE = Random()  # noqa: S311 - chosen moments, no secrets
-HEAD = "| what happened | tried | hit | survived | put back equal | median | worst |\n|---|---|---|---|---|---|---|\n"
+HEAD = "| what happened | installer | tried | hit | survived | put back equal | median | worst |\n"
+HEAD += "|---|---|---|---|---|---|---|---|\n"
+KINDS = ("pip", "uv")
 
 
 def tool(name: str) -> Any:
@@ -40,8 +43,8 @@ def tool(name: str) -> Any:
 class Row:
     """One line of the table."""
 
-    def __init__(self, title: str) -> None:
-        self.title = title
+    def __init__(self, title: str, kind: str) -> None:
+        self.title, self.kind = title, kind
         self.ended: list[Any] = []
 
     def add(self, one: Any, note: str = "") -> None:
@@ -57,7 +60,7 @@ class Row:
         equal = sum(one.equal for one in self.ended)
         hit = sum(one.hit for one in self.ended)
         times = f"{statistics.median(took):.2f} s | {max(took):.2f} s"
-        return f"| {self.title} | {len(self.ended)} | {hit} | {good} | {equal} | {times} |"
+        return f"| {self.title} | {self.kind} | {len(self.ended)} | {hit} | {good} | {equal} | {times} |"
 
 
 def survived(one: Any) -> bool:
@@ -233,32 +236,39 @@ ROWS = {
 }
 
 
+def table(every: dict[str, dict[str, Row]]) -> str:
+    """As it stands in the docs: what was done with pip beside the same with uv."""
+    rows = [of_kind[name] for name in ROWS for of_kind in every.values()]
+    return HEAD + "\n".join(row.line() for row in rows if row.ended) + "\n"
+
+
 def main() -> None:
     """Run the parts that were asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--part", action="append", choices=[*PARTS], default=[])
+    parser.add_argument("--kind", choices=KINDS, help="only with this installer")
     parser.add_argument("--count", type=int, default=100, help="kills for each installer")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--where", help="the folder to work in")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     CHANCE.seed(given.seed)
-    rows = {name: Row(title) for name, title in ROWS.items()}
+    kinds = [given.kind] if given.kind else KINDS
+    every = {kind: {name: Row(title, kind) for name, title in ROWS.items()} for kind in kinds}
     folder = Path(tempfile.mkdtemp(prefix="faults-", dir=given.where))
     try:
-        for kind in ("pip", "uv"):
+        for kind, rows in every.items():
             bench = Bench(folder / f"with {kind}", kind)
             for part in given.part or PARTS:
                 PARTS[part](bench, given.count, rows)
-                print(f"{kind} {part} done", file=sys.stderr)
+                print(f"{kind} {part} done; so far:\n{table(every)}", file=sys.stderr, flush=True)
             bench.shop.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    table = HEAD + "\n".join(row.line() for row in rows.values() if row.ended) + "\n"
-    print(table)
+    print(table(every))
     if given.write:
         text = PAGE.read_text(encoding="utf-8")
-        block = f"<!-- figures:begin -->\n{table}<!-- figures:end -->"
+        block = f"<!-- figures:begin -->\n{table(every)}<!-- figures:end -->"
         PAGE.write_text(BLOCK.sub(lambda _: block, text), encoding="utf-8")
 
 

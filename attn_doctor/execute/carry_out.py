@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO, Protocol
 
 from attn_doctor.errors import NotDone
-from attn_doctor.execute import folders, preflight, redact, running, scripts
+from attn_doctor.execute import folders, inside, network, outside, preflight, redact, running, scripts
 from attn_doctor.execute.begin import begin
 from attn_doctor.execute.change import Change, close, places_of, read
 from attn_doctor.execute.fingerprint import fingerprint
 from attn_doctor.execute.interrupts import Interrupts
 from attn_doctor.execute.journal import Event
 from attn_doctor.execute.lock import locked
-from attn_doctor.execute.put_back import differs, put_back
+from attn_doctor.execute.put_back import differs, put_back, tidy
 from attn_doctor.execute.running import MARK, StepFailed
 from attn_doctor.plan.plan import Plan, Step
 
@@ -37,6 +37,7 @@ class Audience(Protocol):
         ...
 
 
+LOOKING = Step(id="network", title="look whether what it fetches can be reached", kind="check", command=())
 Runner = Callable[[Step, running.Listen, dict[str, str]], None]
 
 
@@ -49,11 +50,11 @@ def carry_out(
     it is asked once nobody else can change the target.
     """
     with locked(target), Interrupts() as interrupts:
+        secrets = redact.secrets(os.environ, target)
         with interrupts.allowed():
             if still_true is not None:
                 still_true()
-            refuse(plan)
-        secrets = redact.secrets(os.environ, target)
+            refuse(plan, audience, secrets)
         change = begin(plan, target, places_of(plan), secrets)
         try:
             with interrupts.allowed():
@@ -62,6 +63,7 @@ def carry_out(
         except BaseException as error:
             _give_up(change, audience, error, redact.hidden_text(_why(error), secrets))
             raise
+        tidy(change)
         close(change)
         return read(change.id)
 
@@ -78,14 +80,22 @@ def _give_up(change: Change, audience: Audience, error: BaseException, why: str)
         raise NotDone(why, change.log if os.path.exists(change.log) else None) from error
 
 
-def refuse(plan: Plan) -> None:
+def refuse(plan: Plan, audience: Audience, secrets: tuple[bytes, ...] = ()) -> None:
     """Raises NotDone where something is in the way before the first step."""
     places = places_of(plan)
-    found = list(preflight.obstacles(plan, places))
+    found = list(preflight.obstacles(plan, places)) or list(_unreachable(plan, audience))
     if not found and places is not None and (said := preflight.make_way(places)):
         found.append(said)
     if found:
-        raise NotDone("; ".join(dict.fromkeys(found)))
+        raise NotDone(redact.hidden_text("; ".join(dict.fromkeys(found)), secrets))
+
+
+def _unreachable(plan: Plan, audience: Audience) -> Iterator[str]:
+    """What the plan fetches and cannot be reached; whoever listens hears that it is looked for."""
+    asked = network.questions(plan)
+    if asked:
+        audience.step(0, len(plan.steps), LOOKING)
+        yield from network.unreachable(asked)
 
 
 class _Record:
@@ -146,7 +156,10 @@ def _note_kept(change: Change) -> None:
     if change.places is None:
         return
     folders.flush(os.path.dirname(change.places.there))
+    if inside.holds(change.places):
+        inside.make_ready(change.places)
     scripts.keep(change.target, change.folder)
+    outside.keep(change.target, change.folder)
     change.journal.write(Event("kept", text=fingerprint(change.places.there)))
 
 

@@ -13,6 +13,7 @@ from attn_doctor.errors import CannotKeep
 from attn_doctor.execute import folders
 from attn_doctor.execute.journal import Event, Journal
 from attn_doctor.execute.kept import Places
+from attn_doctor.plan import steps
 from attn_doctor.plan.plan import Plan
 
 PLAN, LOG = "plan.json", "log"
@@ -171,7 +172,7 @@ def places_of(plan: Plan) -> Places | None:
     if keep is None:
         return None
     here, there = keep.command[-2:]
-    return Places(here, there, f"{here}.failed-{there.rpartition('-')[2]}")
+    return Places(here, there, steps.aside(here, there))
 
 
 def changes(target: str | None = None) -> Iterator[Change]:

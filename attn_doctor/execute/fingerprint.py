@@ -8,8 +8,9 @@ from hashlib import sha256
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 from attn_doctor.execute.kept import MARKER
+from attn_doctor.plan.steps import AREA
 
-OURS_AND_PYTHONS = {"__pycache__", MARKER}  # a call of Python writes the one, a swap the other
+OURS_AND_PYTHONS = {"__pycache__", MARKER, AREA}  # a call of Python writes the first, a change of ours the others
 
 
 def fingerprint(folder: str) -> str:

@@ -1,8 +1,8 @@
 """What is kept aside of a target, and putting it back: renames alone, each of which may be the last thing that happens.
 
-`here` is the target's folder, `there` the copy in hard links that the plan's first step makes beside it, `aside` where
-what stands here goes when the copy comes back. Whatever is interrupted, calling the same again finishes it: what goes
-aside is marked first, so that the two can be told apart after they changed places.
+`here` is the target's folder, `there` the copy in hard links that the plan's first step makes beside it (inside.py: or
+in it), `aside` where what stands here goes when the copy comes back. Whatever is interrupted, calling the same again
+finishes it: what goes aside is marked first, so that the two can be told apart after they changed places.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from stat import S_ISDIR
 
 import msgspec
 
+from attn_doctor.execute import inside
 from attn_doctor.execute.exchange import exchange
 from attn_doctor.execute.folders import flush
 
@@ -37,7 +38,9 @@ class Stuck(Exception):
 def swap(places: Places) -> None:
     """Bring the kept copy back to its place; what stands there goes aside. Raises Stuck, OSError."""
     here, there, aside = places.here, places.there, places.aside
-    if not os.path.lexists(there):
+    if inside.holds(places):
+        _change_contents(places)
+    elif not os.path.lexists(there):
         if not os.path.lexists(here):
             raise Stuck(f"neither {here} nor its copy {there} is there")
     elif not os.path.lexists(here):
@@ -67,6 +70,18 @@ def _change_places(here: str, there: str, aside: str) -> None:
         _move_what_is_in(here, aside)
     flush(os.path.dirname(here))
     os.rename(there, here)
+
+
+def _change_contents(places: Places) -> None:
+    if os.path.lexists(places.there):
+        if not _is_marked(places.aside):
+            if not inside.is_empty(places.aside):
+                _free(places.aside)
+            os.makedirs(places.aside, exist_ok=True)
+            _mark(places.aside)
+        inside.put_aside(places)
+    if inside.is_coming(places):
+        inside.bring(places)
 
 
 def _free(aside: str) -> None:
@@ -122,6 +137,8 @@ def _unmark(folder: str) -> None:
 
 def is_moving(places: Places) -> bool:
     """Whether a swap has begun: to go on is then the only way."""
+    if inside.holds(places):
+        return inside.is_coming(places) or _is_marked(places.aside)
     return not os.path.lexists(places.here) or any(map(_is_marked, (places.here, places.there, places.aside)))
 
 

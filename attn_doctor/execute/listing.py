@@ -12,6 +12,7 @@ from attn_doctor.execute.change import Change, changes
 from attn_doctor.execute.journal import Event
 from attn_doctor.execute.kept import drop
 from attn_doctor.execute.lock import locked
+from attn_doctor.execute.put_back import tidy
 
 SCHEMA = "attn-doctor/history/1"
 
@@ -66,5 +67,6 @@ def prune(target: str | None, identifier: str) -> None:
             raise NotDone(f"{identifier} was interrupted, and its copy is needed: attn-doctor rollback")
         change.journal.write(Event("pruned"))  # first: half of a copy must not be taken for one
         left = [path for path in change.remains if drop(path)]
+        tidy(change)
         if left:
             raise NotDone(f"{left[0]} could not be removed as a whole: remove it by hand")

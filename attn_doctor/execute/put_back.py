@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from attn_doctor.errors import CannotPutBack, NotDone
-from attn_doctor.execute import folders, running, scripts
+from attn_doctor.execute import folders, inside, outside, running, scripts
 from attn_doctor.execute.change import Change, changes, close, read
 from attn_doctor.execute.fingerprint import fingerprint
 from attn_doctor.execute.journal import Event
@@ -39,6 +39,13 @@ def sweep(change: Change) -> None:
     if change.places is not None:
         drop(change.places.there + PART)
         drop(change.places.aside)
+        tidy(change)
+
+
+def tidy(change: Change) -> None:
+    """Of a target that holds its copies itself: the folder for them goes with the last."""
+    if change.places is not None and inside.holds(change.places):
+        inside.take_away(change.places)
 
 
 def _end_what_runs(change: Change) -> None:
@@ -51,6 +58,7 @@ def _bring_back(change: Change, places: Places) -> None:
     if is_moving(places) or os.path.lexists(places.there):
         swap(places)
     scripts.bring_back(change.target, change.folder)
+    outside.bring_back(change.target, places.aside, change.folder)
 
 
 def differs(change: Change) -> bool:
@@ -67,7 +75,7 @@ def roll_back(change: Change) -> Change:
     if change.kept is None or places is None:
         raise NotDone(f"the copy from before {change.id} is no longer there")
     try:
-        change.journal.write(Event("rolling back", aside=_free_name(f"{places.here}.after-{change.id}")))
+        change.journal.write(Event("rolling back", aside=_free_name(_after(places, change.id))))
     except OSError as error:
         raise folders.cannot_keep(change.folder, error) from error
     return go_on_rolling_back(read(change.id))
@@ -93,6 +101,12 @@ def go_on_rolling_back(change: Change) -> Change:
 
 def _undone_with(change: Change) -> list[Change]:
     return [one for one in changes(change.target) if one.state == "done" and int(one.id) > int(change.id)]
+
+
+def _after(places: Places, identifier: str) -> str:
+    if inside.holds(places):
+        return os.path.join(os.path.dirname(places.there), f"after-{identifier}")
+    return f"{places.here}.after-{identifier}"
 
 
 def _free_name(wanted: str) -> str:

@@ -13,6 +13,7 @@ USER_INFO = re.compile(rb"(?<=://)[^/\s@'\"]+(?=@)")
 IN_QUERY = re.compile(
     rb"(?i)(?<=[?&])((?:access_?|auth_?|api_?)?(?:token|key|password|secret)|sig|[\w-]*signature)=[^&\s'\"]+"
 )
+IN_PATH = re.compile(rb"(?<=/t/)[\w-]{8,}(?=/)")  # of a conda channel: https://host/t/TOKEN/channel
 IN_HEADER = re.compile(rb"(?i)\b(authorization:\s*\w+|bearer)\s+[\w+/=.~-]{8,}")
 NAMED = re.compile(r"(?i)password|passwd|token|secret|api_?key|credential")
 ASSIGNED = re.compile(r"(?im)\b(?:password|passwd|token|secret)\b[\"']?\s*[=:\s]\s*[\"']?([^\s\"'#,}]+)")
@@ -27,6 +28,7 @@ def hidden(data: bytes, secrets: Iterable[bytes] = ()) -> bytes:
         data = data.replace(one, HIDDEN)
     data = USER_INFO.sub(HIDDEN, data)
     data = IN_QUERY.sub(rb"\1=" + HIDDEN, data)
+    data = IN_PATH.sub(HIDDEN, data)
     return IN_HEADER.sub(rb"\1 " + HIDDEN, data)
 
 
@@ -79,6 +81,8 @@ def _of_addresses(text: str) -> Iterator[str]:
 
 def _of_file(path: str) -> Iterator[str]:
     with suppress(OSError, ValueError):
+        if not os.path.isfile(path):
+            return  # a FIFO of that name would be waited for
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             text = file.read(FILE_LIMIT_BYTES)
         yield from _of_addresses(text)

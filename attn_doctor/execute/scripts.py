@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
+
+from attn_doctor.execute.outside import prefix_of, restore
 
 BEFORE, AFTER = "scripts-before", "scripts-after"
 LIMIT_BYTES, HEAD_BYTES = 1 << 16, 64
@@ -17,10 +18,8 @@ LIMIT_BYTES, HEAD_BYTES = 1 << 16, 64
 
 def beside(target: str) -> str | None:
     """'/usr/local/bin' for '/usr/local/lib/python3.12/site-packages'; None where the target is all there is."""
-    prefix, found, rest = target.rpartition("/lib/python")
-    if not found or not rest.endswith("/site-packages") or rest.count("/") != 1:
-        return None
-    return os.path.join(prefix, "bin")
+    prefix = prefix_of(target)
+    return os.path.join(prefix, "bin") if prefix else None
 
 
 def keep(target: str, folder: str) -> None:
@@ -44,17 +43,7 @@ def bring_back(target: str, folder: str) -> None:
         shutil.copy2(os.path.join(place, name), os.path.join(folder, AFTER, name))
         os.unlink(os.path.join(place, name))
     for name in sorted(before):
-        _restore(os.path.join(kept, name), os.path.join(place, name))
-
-
-def _restore(kept: str, path: str) -> None:
-    """Written anew beside its name, and renamed; one that is as it was stays."""
-    with suppress(OSError):
-        now, then = os.lstat(path), os.lstat(kept)
-        if (now.st_mtime_ns, now.st_size, now.st_mode) == (then.st_mtime_ns, then.st_size, then.st_mode):
-            return
-    shutil.copy2(kept, path + ".part")
-    os.replace(path + ".part", path)
+        restore(os.path.join(kept, name), os.path.join(place, name))
 
 
 def _scripts(place: str) -> set[str]:

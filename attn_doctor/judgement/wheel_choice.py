@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attn_doctor.judgement import source_build, toolkit_choice, torch_bonds, torch_choice
+from attn_doctor.judgement import built_here, source_build, toolkit_choice, torch_bonds, torch_choice
 from attn_doctor.judgement.backend import Obstacle
 from attn_doctor.knowledge import torch_builds
 from attn_doctor.knowledge.versions import major, major_minor, public
@@ -141,6 +141,9 @@ def ways(machine: Machine, gpu: Gpu | None, package: str, series: str = "2") -> 
     found = fits(machine, gpu, package, series) if usable else ()
     if found:
         yield from by_wheel(found[0])
+        return
+    if usable and (kept := built_here.fitting(machine, package, series)):
+        yield Obstacle("installable", f"{kept.version}, {built_here.described(kept)}")
         return
     if moved := after_a_move(machine, gpu, package, series):
         yield from by_wheel(moved[1], moved[0])

@@ -18,7 +18,7 @@ from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.versions import public
 from attn_doctor.machine import whatif
 from attn_doctor.machine.gather import Facts
-from attn_doctor.plan import refused, room, steps, words
+from attn_doctor.plan import of_conda, refused, room, steps, words
 from attn_doctor.plan.plan import METHODS, Plan
 from attn_doctor.plan.request import AUTO, Case, Request
 from attn_doctor.plan.way import Way, ways
@@ -66,7 +66,7 @@ def about(machine: Machine, one: Plan) -> dict[str, Any]:
     unkept = installs and steps.kept(machine) is None
     warned = ("this Python holds more than packages: nothing of it is kept aside",) if unkept else ()
     return {
-        "warnings": (*one.warnings, *room.scarce(machine, one), *warned),
+        "warnings": (*one.warnings, *room.scarce(machine, one), *of_conda.replaced(machine, one), *warned),
         "target": target(after_it(machine, one) if one.steps else machine),
         "os": machine.os,
         "folder": steps.folder(machine) if one.steps else None,

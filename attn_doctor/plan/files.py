@@ -10,7 +10,7 @@ from attn_doctor.knowledge.advisories import advisories
 from attn_doctor.knowledge.extras import with_extra
 from attn_doctor.knowledge.index_wheels import IndexWheel
 from attn_doctor.knowledge.torch_builds import Build
-from attn_doctor.plan import steps
+from attn_doctor.plan import one_folder, steps
 from attn_doctor.plan.plan import Change, Step, WheelFile
 from attn_doctor.wheels.catalogue import Wheel, source_row, version_key
 from attn_doctor.wheels.resolve import is_compiled
@@ -80,8 +80,9 @@ def alone(machine: Machine, file: WheelFile, package: str, version: str) -> tupl
     again = (steps.again(machine, package),) if package in machine.packages else ()
     title = f"install {package} {version}"
     digest = f"#sha256={file.sha256}" if file.sha256 else ""
+    beside = one_folder.again(machine, package)
     if steps.uses_uv(machine):
-        return _by_uv(machine, file, package, version, again)
+        return (*_by_uv(machine, file, package, version, again), *beside)
     # of two files with one name the first to be saved would be taken for both: each has a folder of its own
     own = sha256(f"{file.url} {file.sha256} {file.filename}".encode()).hexdigest()[:12]
     saved = steps.path(machine, own, file.filename)
@@ -93,8 +94,8 @@ def alone(machine: Machine, file: WheelFile, package: str, version: str) -> tupl
         kind="fetch",
         command=(*steps.installer(machine, "download"), "--no-deps", *only, "--dest", steps.path(machine, own), taken),
     )
-    check = () if file.url or not file.sha256 else (_check(machine, saved, file.sha256),)
-    return (fetch, *check, steps.install(machine, title, *again, "--no-deps", "--no-index", saved))
+    looked_at = () if file.url or not file.sha256 else (check(machine, saved, file.sha256),)
+    return (fetch, *looked_at, steps.install(machine, title, *again, "--no-deps", "--no-index", saved), *beside)
 
 
 def _by_uv(machine: Machine, file: WheelFile, package: str, version: str, again: tuple[str, ...]) -> tuple[Step, ...]:
@@ -118,9 +119,10 @@ def _by_uv(machine: Machine, file: WheelFile, package: str, version: str, again:
     return write, steps.install(machine, title, *options, "--require-hashes", "--requirement", listed)
 
 
-def _check(machine: Machine, saved: str, sha256: str) -> Step:
+def check(machine: Machine, saved: str, sha256: str, step: str = "check") -> Step:
+    """The file that lies there is the one that is meant."""
     command = (steps.python(machine), "-c", steps.program(machine, steps.DIGEST_CHECK), saved, sha256)
-    return Step(id="check", title="check its sha256", kind="check", command=command)
+    return Step(id=step, title="check its sha256", kind="check", command=command)
 
 
 def changes(machine: Machine, *wanted: tuple[str, str], beside: tuple[str, ...] = ()) -> tuple[Change, ...]:

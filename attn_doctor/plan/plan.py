@@ -88,6 +88,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     method: str = "auto"
     version: str | None = None
     sources: tuple[str, ...] = ()
+    allowed_sources: tuple[str, ...] = ()
+    """Of the project's policy, where the call names no source."""
     trust: str = "community"
     pre_releases: bool = True
     max_jobs: int | None = None

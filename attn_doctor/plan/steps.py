@@ -28,8 +28,10 @@ here, there = sys.argv[1:]
 if os.path.lexists(there):
     sys.exit(there + " is there already, the copy of an earlier run: remove it, or put it back, first")
 def keep(old, new):
-    os.mkdir(new)
+    os.makedirs(new)
     for one in os.scandir(old):
+        if one.path == os.path.dirname(there):  # of a file system of its own the copies lie in it
+            continue
         other = os.path.join(new, one.name)
         if one.is_dir(follow_symlinks=False):
             keep(one.path, other)
@@ -64,6 +66,9 @@ DIGEST_CHECK = (
     'import hashlib, sys; found = hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest(); '
     'sys.exit(None if found == sys.argv[2] else sys.argv[1] + ": sha256 is " + found + ", not " + sys.argv[2])'
 )
+
+
+AREA = ".attn-doctor"  # where a target that is a file system of its own holds its copies
 
 
 def digest(machine: Machine) -> str:
@@ -123,7 +128,21 @@ def kept(machine: Machine) -> tuple[str, str] | None:
     where = _root(machine)
     if machine.python and machine.python.kind == "system":
         where = _site(machine, where) or ""
-    return (where, f"{where}.before-{digest(machine)[:8]}") if where else None
+    if not where:
+        return None
+    own = f"before-{digest(machine)[:8]}"
+    return where, f"{where}/{AREA}/{own}" if where in machine.mounts else f"{where}.{own}"
+
+
+def aside(here: str, there: str) -> str:
+    """Where what stands in the target goes when that copy comes back."""
+    failed = f"failed-{there.rpartition('-')[2]}"
+    area, _, _ = there.rpartition("/")
+    return f"{area}/{failed}" if _is_inside(here, there) else f"{here}.{failed}"
+
+
+def _is_inside(here: str, there: str) -> bool:
+    return there.startswith(f"{here}/{AREA}/")
 
 
 def _site(machine: Machine, prefix: str) -> str | None:
@@ -153,11 +172,15 @@ def keep(machine: Machine) -> tuple[Step, ...]:
 
 
 def _put_back(os: str, here: str, there: str) -> str:
-    failed = f"{here}.failed-{there.rpartition('-')[2]}"
+    failed = aside(here, there)
     if os == "windows":
         now, before, gone = ("'" + one.replace("'", "''") + "'" for one in (here, there, failed))
         return f"Move-Item {now} {gone}; Move-Item {before} {now}; Remove-Item -Recurse -Force {gone}"
     now, before, gone = (shlex.quote(one) for one in (here, there, failed))
+    if _is_inside(here, there):  # its own folder cannot be renamed: what is in it is moved
+        out = f"find {now} -mindepth 1 -maxdepth 1 ! -name {AREA} -exec mv {{}} {gone}/ \\;"
+        back = f"find {before} -mindepth 1 -maxdepth 1 -exec mv {{}} {now}/ \\;"
+        return f"mkdir {gone} && {out} && {back} && rmdir {before} && rm -rf {gone}"
     return f"mv {now} {gone} && mv {before} {now} && rm -rf {gone}"
 
 
@@ -242,6 +265,7 @@ def verify(machine: Machine, backend: str, needs: Sequence[str]) -> Step:
         "check",
         *of_target(machine),
         "--deep",
+        "--no-policy",  # it is the plan that is verified, wherever this is called
         *asked,
         "--fail-on",
         "never",

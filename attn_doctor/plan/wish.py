@@ -25,7 +25,13 @@ COMES_WITH_IT = ("AD315",)
 
 def plan(facts: Facts, backend: str | None, wish: Wish) -> Plan:
     """The plan, with the wish that it was made from."""
-    asked = Asked(version=wish.version, sources=wish.sources, trust=wish.trust, pre=wish.pre_releases)
+    asked = Asked(
+        version=wish.version,
+        sources=wish.sources,
+        allowed=wish.allowed_sources,
+        trust=wish.trust,
+        pre=wish.pre_releases,
+    )
     request = Request(method=wish.method, asked=asked, max_jobs=wish.max_jobs, needs=wish.needs)
     found = choose.plan(facts, backend, request, needs.parse(wish.needs))
     return replace(held_to(found, facts, wish), asked=wish)

@@ -21,8 +21,8 @@ def of(machine: Machine, one: Plan) -> tuple[Words, ...]:
     wanted = project.of(machine, one)
     if one.build is not None:
         return tuple(_by_build(one, one.build, wanted))
-    if one.wheel is None and one.package not in BY_NAME:
-        return ()  # conda's own
+    if (one.wheel is None and one.package not in BY_NAME) or one.method == "source":
+        return ()  # conda's own; what was built here and lies nowhere else
     return tuple(_by_file(wanted))
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TORCH = "2.13.0+cpu"
+TRANSFORMERS, DIFFUSERS = "5.23.0", "0.42.1"
 
 
 def call(*command: object, timeout_s: float = 120) -> str:
@@ -90,3 +91,29 @@ def install_torch(folder: Path) -> None:
     if "No matching distribution" in done.stderr or "Could not find a version" in done.stderr:
         pytest.skip(f"pip finds no torch {TORCH} here")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def framework_venv(tmp_path_factory: pytest.TempPathFactory, torch_venv: Path) -> Path:
+    """A copy of the environment with torch, with transformers and diffusers beside it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / "framework-venv", shared / "framework-venv.done"
+    with alone(shared):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(torch_venv, folder, copy_function=os.link, symlinks=True)
+            wanted = [f"transformers=={TRANSFORMERS}", f"diffusers=={DIFFUSERS}", "numpy"]
+            installed = subprocess.run(
+                [folder / "bin/python", "-m", "pip", "install", "--quiet", "--no-compile", *wanted],
+                env=clean_environment(),
+                capture_output=True,
+                text=True,
+                timeout=600,
+                check=False,
+            )
+            if "No matching distribution" in installed.stderr or "Could not find a version" in installed.stderr:
+                pytest.skip(f"pip finds no transformers {TRANSFORMERS} here")
+            assert installed.returncode == 0, installed.stderr
+            done.touch()
+    return folder

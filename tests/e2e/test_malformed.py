@@ -799,7 +799,13 @@ def test_variables_of_any_value(run: Run, tree: Tree, value: str) -> None:
     found = readings(ran)
     assert found["torch"]["value"]["version"] == "2.8.0+cu128"
     for name, reading in found.items():
-        assert reading["status"] != "unknown" or name in ("compiler", "disk", "environment", "toolkits"), (
+        assert reading["status"] != "unknown" or name in (
+            "built_wheels",
+            "compiler",
+            "disk",
+            "environment",
+            "toolkits",
+        ), (
             name,
             reading,
         )

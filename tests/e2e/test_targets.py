@@ -76,7 +76,9 @@ def test_a_uv_venv_has_no_pip(cli: Cli, uv_venv: Path) -> None:
 def test_a_relative_path_and_a_home(cli: Cli, venv: Path) -> None:
     for given in ("venv", "./venv", "venv/"):
         assert python(cli("facts", "--venv", given, cwd=venv.parent))["prefix"] == str(venv)
-    assert python(cli("facts", "--venv", "~/venv", env={"HOME": str(venv.parent)}))["prefix"] == str(venv)
+    home = {"HOME": str(venv.parent)}
+    assert python(cli("facts", "--as-is", "--venv", "~/venv", env=home))["prefix"] == str(venv)
+    assert python(cli("facts", "--venv", "~/venv", env=home))["prefix"] == "/home/user/venv"
     assert python(cli("facts", "--python", "venv/bin/python3", cwd=venv.parent))["prefix"] == str(venv)
 
 

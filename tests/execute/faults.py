@@ -33,7 +33,7 @@ def hear(event, given):
     acts = event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.chmod")
     if event == "open":
         acts = len(given) > 2 and isinstance(given[2], int) and bool(given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
-    if acts and folder in os.fsdecode(given[0]):
+    if acts and not isinstance(given[0], int) and folder in os.fsdecode(given[0]):
         left -= 1
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)

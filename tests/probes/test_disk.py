@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import sys
 
+import msgspec
 import pytest
 
 from attn_doctor.machine.facts import Unknown
@@ -67,3 +69,57 @@ def test_mount_flags_of_a_real_mount() -> None:
         answer = LiveHost().disk(path)
         assert answer is not None
         assert ("noexec" in answer[2]) == ("noexec" in flags), path
+
+
+MOUNTINFO = r"""23 28 0:21 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw
+28 1 259:2 / / rw,relatime - ext4 /dev/root rw
+741 28 0:57 / /venv rw,relatime shared:1 master:2 - tmpfs none rw,size=1048576k
+742 28 259:2 /var/lib/a /data/with\040blanks rw,relatime - ext4 /dev/root rw
+half a line
+"""
+
+
+def test_a_target_that_is_a_file_system_of_its_own() -> None:
+    disks = {"/": (GIB, GIB, "")}
+    on_a_volume = Described({"/proc/self/mountinfo": MOUNTINFO}, disks=disks, env=HOME)
+    assert value(ask(PROBE, on_a_volume)).mounts == ("/venv",)
+    elsewhere = Described(
+        {"/proc/self/mountinfo": MOUNTINFO}, disks=disks, env=HOME, links={"/venv": "/data/with blanks"}
+    )
+    assert value(ask(PROBE, elsewhere)).mounts == ("/data/with blanks",), "by the real path, blanks and all"
+    inside = Described({"/proc/self/mountinfo": MOUNTINFO}, disks=disks, env=HOME, links={"/venv": "/data"})
+    assert value(ask(PROBE, inside)).mounts == ()
+    assert value(ask(PROBE, Described(disks=disks, env=HOME))).mounts == (), "where nobody tells, none"
+
+
+def test_its_copies_lie_in_it_and_it_is_not_made_anew() -> None:
+    from attn_doctor.judgement.view import Machine
+    from attn_doctor.machine import whatif
+    from attn_doctor.machine.facts import Known
+    from attn_doctor.machine.gather import Facts
+    from attn_doctor.machine.probes.disk import Disk
+    from attn_doctor.machine.probes.python import Python
+    from attn_doctor.plan import steps
+    from attn_doctor.plan.mends import _anew
+
+    facts = whatif.simulate(["torch=2.8.0+cpu"])
+    plain = Machine(facts).python
+    assert isinstance(plain, Python)
+    python = Known(
+        msgspec.structs.replace(plain, executable=sys.executable, prefix="/venv", real_prefix="/venv", kind="venv"), "x"
+    )
+
+    def machine(*mounts: str) -> Machine:
+        disk = Known(Disk((Place("target", "/venv", 9 * GIB),), mounts), "x")
+        return Machine(Facts(readings=facts.readings | {"disk": disk, "python": python}))
+
+    here, there = steps.kept(machine("/venv")) or ("", "")
+    assert (here, there.rpartition("-")[0]) == ("/venv", "/venv/.attn-doctor/before")
+    assert steps.aside(here, there) == there.replace("before-", "failed-")
+    here, there = steps.kept(machine()) or ("", "")
+    assert (here, there.rpartition("-")[0]) == ("/venv", "/venv.before")
+    assert steps.aside(here, there) == there.replace(".before-", ".failed-")
+    assert _anew.possible(machine())
+    assert not _anew.possible(machine("/venv")), "to make it anew would take the copies in it along"
+    changed = whatif.apply(machine("/venv").facts, ["disk=2GiB"])
+    assert Machine(changed).mounts == ("/venv",)

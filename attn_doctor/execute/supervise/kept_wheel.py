@@ -13,6 +13,7 @@ from hashlib import sha256
 import msgspec
 
 from attn_doctor.execute.folders import flush
+from attn_doctor.execute.journal import now
 from attn_doctor.plan.plan import Step
 
 KEY = "built.json"
@@ -34,6 +35,8 @@ class Built(msgspec.Struct, frozen=True):
     fits: str
     filename: str
     sha256: str
+    at: str = ""
+    """The moment, UTC: a plan names the day."""
 
 
 SCHEMA = "attn-doctor/built/1"
@@ -76,7 +79,7 @@ def keep(wheels: str | None) -> None:
         return
     path = os.path.join(wheels, KEY)
     with suppress(OSError):
-        built = Built(SCHEMA, os.path.basename(wheels), found[0], _digest(os.path.join(wheels, found[0])))
+        built = Built(SCHEMA, os.path.basename(wheels), found[0], _digest(os.path.join(wheels, found[0])), now())
         with open(f"{path}.new", "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(built), indent=2) + b"\n")
             file.flush()
@@ -91,10 +94,15 @@ def forget(step: Step) -> None:
 
     found = places(step)
     if found.wheels is not None:
-        with suppress(OSError):
-            os.unlink(os.path.join(found.wheels, KEY))
+        give_up(found.wheels)
     if found.build is not None and _own(found.build):
         shutil.rmtree(found.build, ignore_errors=True)
+
+
+def give_up(wheels: str) -> None:
+    """No plan offers that wheel any more, and the next build makes it anew."""
+    with suppress(OSError):
+        os.unlink(os.path.join(wheels, KEY))
 
 
 def _wheels(wheels: str | None) -> list[str]:

@@ -1,9 +1,12 @@
 """AD310 flash-attn-2-and-4-share-a-folder
 
 flash-attn and flash-attn-4 both install into the folder `flash_attn`; flash-attn-4 has its part in `flash_attn/cute`
-and brings no `flash_attn/__init__.py` of its own. Together they work in one folder. Uninstalling or upgrading one can
-take or replace files of the other: install flash-attn-4 last. In two folders they do not work together: a `flash_attn`
-with an `__init__.py` hides every other one on the path, and `flash_attn.cute` with it.
+and brings no `flash_attn/__init__.py` of its own. Together they work in one folder. flash-attn 2.8 has an older
+`flash_attn/cute` in its wheel: upgrading it replaces files of flash-attn-4, uninstalling it takes them along. Install
+flash-attn-4 last; plans of attn-doctor that touch flash-attn do so.
+
+In two folders they do not work together: a `flash_attn` with an `__init__.py` hides every other one on the path, and
+`flash_attn.cute` with it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ def check(machine: Machine, packages: dict[str, Package]) -> Problem | None:
         return None
     fix = (commands.reinstall(machine, "flash-attn-4", four.version),)
     both = f"flash-attn {two.version} and flash-attn-4 {four.version}"
-    if two.location != four.location:
+    if two.location and four.location and two.location != four.location:
         return Problem(
             f"{both} are in two folders ({two.location}, {four.location}): the first hides flash_attn.cute of the "
             "second.",

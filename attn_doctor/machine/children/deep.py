@@ -1,9 +1,10 @@
-"""Imports one module in the target's own interpreter and says what it is. Stand-alone: `python -I deep.py MODULE`.
+"""Imports one module in the target's own interpreter and says what it is: `python -I deep.py MODULE [USER_SITE]`.
 
 Prints one line, a marker and JSON behind it, whatever else the import prints. A crash or a hang is seen by the parent.
 """
 
 import json
+import site
 import sys
 from contextlib import suppress
 from typing import Any
@@ -37,6 +38,14 @@ def of_torch(torch: Any) -> "dict[str, Any]":
     return answers
 
 
+def see(user_site: str) -> None:
+    """Put the packages of the user where Python has them: before those that lie with it."""
+    own = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    sys.path[:] = [path for path in sys.path if path not in own]
+    site.addsitedir(user_site)
+    sys.path += own
+
+
 def main(name: str) -> "dict[str, Any]":
     """Import, describe, print."""
     if name in BESIDE_TORCH:
@@ -47,6 +56,9 @@ def main(name: str) -> "dict[str, Any]":
         module = __import__(name, fromlist=["_"])
     except BaseException as error:  # noqa: BLE001 - whatever stops the import is the answer
         return {"module": name, "error": f"{type(error).__name__}: {error}"}
+    if getattr(module, "__file__", None) is None:
+        # Python takes a folder for a package; what is asked for here has files of its own
+        return {"module": name, "error": f"ImportError: the files of {name} are gone, its folder alone is left"}
     version = getattr(module, "__version__", None)
     found: dict[str, Any] = {"module": name, "error": None, "version": None if version is None else str(version)}
     found["file"] = getattr(module, "__file__", None)
@@ -56,5 +68,7 @@ def main(name: str) -> "dict[str, Any]":
 
 
 if __name__ == "__main__":
+    for place in sys.argv[2:]:
+        see(place)
     sys.stdout.write(f"\n{MARKER}{json.dumps(main(sys.argv[1]))}\n")
     sys.stdout.flush()

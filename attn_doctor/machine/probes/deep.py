@@ -13,7 +13,7 @@ import msgspec
 from attn_doctor.machine.facts import Absent, Known, Reading
 from attn_doctor.machine.host import Completed, Failed, Host
 from attn_doctor.machine.probe import Probe, timeout_s
-from attn_doctor.machine.target import Target, distributions
+from attn_doctor.machine.target import Target, distributions, user_site
 
 MARKER = "ATTN_DOCTOR_DEEP "
 # a cold import of a CUDA torch reads gigabytes
@@ -83,8 +83,10 @@ def begin(host: Host, target: Target) -> None:
     if not target.deep:
         return
     script = os.path.join(os.path.dirname(os.path.dirname(__file__)), "children", "deep.py")
+    user = user_site(host, target)
+    beside = [user] if user in target.site_packages else []  # -I takes the packages of the user away
     for name, module in modules(host, target):
-        host.start(f"deep {name}", [target.python, "-I", script, module])
+        host.start(f"deep {name}", [target.python, "-I", script, module, *map(str, beside)])
 
 
 def read(host: Host, target: Target) -> Reading[dict[str, Import]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from attn_doctor.machine.facts import Known, Reading, Unknown
@@ -9,6 +11,9 @@ from attn_doctor.machine.host import Host, join
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
 from attn_doctor.machine.probes.memory import GIB, parse_size, rounded
 from attn_doctor.machine.target import Target
+
+MOUNTS = "/proc/self/mountinfo"
+POINT = 4  # the field that holds the mount point
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -21,10 +26,15 @@ class Place(msgspec.Struct, frozen=True):
     read_only: bool = False
 
 
-class Disk(msgspec.Struct, frozen=True):
-    """The places, in the order target, temporary, cache."""
+class Disk(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The places, in the order target, temporary, cache.
+
+    `mounts` are those folders of the target that are file systems of their own: they cannot be renamed, and nothing of
+    them can lie beside them.
+    """
 
     places: tuple[Place, ...]
+    mounts: tuple[str, ...] = ()
 
 
 def folders(host: Host, target: Target) -> list[tuple[str, str]]:
@@ -51,7 +61,22 @@ def read(host: Host, target: Target) -> Reading[Disk]:
         if found:
             free, _, flags = found
             places.append(Place(purpose, path, rounded(free), "noexec" in flags, "ro" in flags))
-    return Known(Disk(tuple(places)), source="statvfs") if places else Unknown("no file system answers")
+    if not places:
+        return Unknown("no file system answers")
+    return Known(Disk(tuple(places), _mounts(host, target)), source="statvfs")
+
+
+def _mounts(host: Host, target: Target) -> tuple[str, ...]:
+    """Where nobody tells what is mounted, nothing is taken to be."""
+    known = parse_mounts(host.read_text(MOUNTS) or "")
+    own = {host.real_path(folder) for folder in (target.prefix, *target.site_packages)} if known else set()
+    return tuple(sorted(own & known))
+
+
+def parse_mounts(text: str) -> set[str]:
+    """The mount points of a /proc/PID/mountinfo; blanks and their like stand there in octal."""
+    fields = (line.split(" ") for line in text.splitlines())
+    return {re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), one[4]) for one in fields if len(one) > POINT}
 
 
 def _disk(edit: Edit, _key: str, value: str) -> None:
@@ -59,7 +84,8 @@ def _disk(edit: Edit, _key: str, value: str) -> None:
     old = edit.readings.get("disk")
     places = old.value.places if isinstance(old, Known) else (Place("target", "/", 0),)
     changed = tuple(msgspec.structs.replace(place, free_bytes=size) for place in places)
-    edit.readings["disk"] = Known(Disk(changed), source="what-if")
+    mounts = old.value.mounts if isinstance(old, Known) else ()
+    edit.readings["disk"] = Known(Disk(changed, mounts), source="what-if")
 
 
 PLAIN = Disk((Place("target", "/", 100 * GIB),))

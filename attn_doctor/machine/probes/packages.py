@@ -47,6 +47,7 @@ class Package(msgspec.Struct, frozen=True):
     origin: str | None = None  # the file or repository it was installed from, without credentials
     location: str | None = None
     requires: dict[str, str] | None = None  # what its metadata demands of watched packages; None: not read
+    installer: str | msgspec.UnsetType = msgspec.UNSET  # conda, where it is one of its packages
 
 
 def parse_requires(metadata: str, watched: Collection[str]) -> dict[str, str]:
@@ -108,6 +109,8 @@ def read(host: Host, target: Target) -> Reading[dict[str, Package]]:
         for row in table
         if row.name in installed
     }
+    if target.kind == "conda":
+        found = {name: _by_conda(host, installed[name], one) for name, one in found.items()}
     return Known(dict(sorted(found.items())), source=", ".join(target.site_packages))
 
 
@@ -123,6 +126,12 @@ def _package(host: Host, found: Distribution, watched: Collection[str]) -> Packa
     metadata = _text(host, found, "METADATA")
     requires = parse_requires(metadata, watched) if metadata else None
     return Package(found.version, build, tags, origin, found.site, requires)
+
+
+def _by_conda(host: Host, found: Distribution, package: Package) -> Package:
+    """With its installer: pip and uv put packages into the same folder, and the metadata says whose each is."""
+    installer = _text(host, found, "INSTALLER").strip()
+    return msgspec.structs.replace(package, installer="conda") if installer == "conda" else package
 
 
 def _text(host: Host, found: Distribution, name: str) -> str:

@@ -27,6 +27,7 @@ class Python(msgspec.Struct, frozen=True):
     externally_managed: bool = False  # PEP 668: pip refuses to install here
     headers: bool | None = None  # Python.h, which compiling an extension takes; None: nobody looked
     real_prefix: str | None = None  # where the prefix leads to, where it is a link
+    instead: str | msgspec.UnsetType | None = msgspec.UNSET  # of the same minor version; looked for where it is gone
 
     @property
     def tag(self) -> str:
@@ -51,10 +52,17 @@ def has_headers(host: Host, target: Target) -> bool | None:
     return any(host.is_file(join(base or "/", f"include/python{minor}/Python.h")) for base in bases)
 
 
+def _instead(host: Host, target: Target) -> str | None:
+    from attn_doctor.machine.interpreters import instead_of  # only where an interpreter is gone
+
+    return instead_of(host, target)
+
+
 def read(host: Host, target: Target) -> Reading[Python]:
     real = host.real_path(target.prefix)
     marker = join(target.stdlib, "EXTERNALLY-MANAGED") if target.stdlib else None
     managed = bool(target.kind in ("system", "conda") and marker and host.is_file(marker))
+    gone = leads_nowhere(host, target.python)
     found = Python(
         target.version,
         target.free_threaded,
@@ -64,10 +72,11 @@ def read(host: Host, target: Target) -> Reading[Python]:
         target.python,
         target.chosen_by,
         target.own,
-        leads_nowhere(host, target.python),
+        gone,
         managed,
         has_headers(host, target),
         real if real != target.prefix.rstrip("/") else None,
+        _instead(host, target) if gone else msgspec.UNSET,
     )
     return Known(found, source=join(target.prefix, "pyvenv.cfg") if target.kind in ("venv", "uv") else target.python)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from attn_doctor.judgement import commands
 from attn_doctor.judgement.view import Machine
 from attn_doctor.plan import steps
-from attn_doctor.plan.mends.interpreter_gone import another
+from attn_doctor.plan.mends.interpreter_gone import another, runs
 from attn_doctor.plan.plan import Step
 
 # every distribution with the place that it came from: an editable project, a repository, a file, an index
@@ -38,7 +38,9 @@ for one in metadata.distributions(path=[site]):
 def possible(machine: Machine) -> bool:
     """Whether the environment is one that can be made anew by a command."""
     python = machine.python
-    return bool(python and python.executable and python.kind in ("venv", "uv") and machine.os != "windows")
+    made = bool(python and python.executable and python.kind in ("venv", "uv"))
+    own_disk = bool(machine.mounts)  # its copies lie in it, and --clear would take them along
+    return made and machine.os != "windows" and runs(machine) and not own_disk
 
 
 def anew(machine: Machine, culprits: tuple[str, ...]) -> tuple[Step, ...]:

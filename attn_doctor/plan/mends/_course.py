@@ -104,7 +104,7 @@ def verify(machine: Machine, before: Report, then: Report, cured: Sequence[str])
     stays = {one.code for one in (*before.findings, *then.findings) if one.severity in counted} - {*cured}
     ready = any(verdict.name == SDPA and verdict.status == "ready" for verdict in then.backends)
     command = (
-        *("attn-doctor", "check", *steps.of_target(machine), "--deep", "--fail-on", level),
+        *("attn-doctor", "check", *steps.of_target(machine), "--deep", "--no-policy", "--fail-on", level),
         *(part for code in sorted(stays) for part in ("--ignore", code)),
         *(("--require", SDPA) if ready else ()),
     )

@@ -16,7 +16,7 @@ from attn_doctor.plan.plan import Change, Step
 
 UNREAD_TORCH = "unread torch"  # no finding: rules keep silent about what cannot be read
 IMPORT_FAILS = "AD420"
-# an import that fails for these is no fault of the package; libc10.so is in every build of torch: without it torch is at fault
+# an import that fails for these is no fault of the package: of the driver, or of torch, which always brings libc10.so
 EXCUSES = ("libcuda.so", "libnvidia", "driver", "libc10.so")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.versions import public
-from attn_doctor.plan import files, steps
+from attn_doctor.plan import files, one_folder, steps
 from attn_doctor.plan.mends import _parts
 from attn_doctor.plan.mends._attention import CODES, attention, broken, fitting_file
 from attn_doctor.plan.mends._mend import Ailing, Mend, Part
@@ -47,7 +47,7 @@ def _without(machine: Machine, package: str, why: str) -> Part:
         cures=CODES,
         title=f"without {package}",
         why=f"{package}: {why}",
-        steps=renamed((_parts.uninstall(machine, package, why=why),), package),
+        steps=renamed((_parts.uninstall(machine, package, why=why), *one_folder.again(machine, package)), package),
         changes=_parts.gone(machine, package),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from attn_doctor.plan import one_folder
 from attn_doctor.plan.mends import _parts
 from attn_doctor.plan.mends._mend import Ailing, Mend, Part
 from attn_doctor.plan.plan import Change
@@ -26,7 +27,8 @@ def parts(ailing: Ailing) -> Iterator[Part]:
     if version:
         step = _parts.by_command(machine, finding.fix[0], f"install a newer flash-attn: {why}", "flash-attn")
         change = Change("flash-attn", _parts.version(machine, "flash-attn"), version)
-        yield Part(cures=("AD307",), title=f"flash-attn {version}", why=why, steps=(step,), changes=(change,))
+        steps = (step, *one_folder.again(machine, "flash-attn"))
+        yield Part(cures=("AD307",), title=f"flash-attn {version}", why=why, steps=steps, changes=(change,))
 
 
 MEND = Mend("older_than_wanted", 32, ("AD307",), parts)

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.attention import SourceBuild
-from attn_doctor.plan import steps
+from attn_doctor.plan import one_folder, steps
 from attn_doctor.plan.plan import Build, Step
 
 SOURCES, BUILDS, WHEELS = "sources", "builds", "built"
@@ -35,7 +35,8 @@ def steps_of(machine: Machine, row: SourceBuild, version: str, build: Build) -> 
     beside = steps.needed(machine, row.run_needs, "install what it needs")
     title = f"compile {row.package} {version} for {', '.join(build.cuda_archs)}"
     own = _by_uv if steps.uses_uv(machine) else _by_pip
-    return (*beside, *own(machine, row.package, version, build, title))
+    after = one_folder.again(machine, row.package)
+    return (*beside, *own(machine, row.package, version, build, title), *after)
 
 
 def _by_uv(machine: Machine, package: str, version: str, build: Build, title: str) -> tuple[Step, ...]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -229,7 +230,12 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path, calls: Path, left: list[i
 def stopped(mark: str) -> list[int]:
     import psutil
 
-    return [one.pid for one in map(psutil.Process, marked(mark)) if one.status() == psutil.STATUS_STOPPED]
+    found = []
+    for pid in marked(mark):
+        with suppress(psutil.NoSuchProcess):  # it may have ended meanwhile
+            if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
+                found.append(pid)
+    return found
 
 
 def test_a_compiler_whose_parents_died_is_ended_too(tmp_path: Path, calls: Path) -> None:

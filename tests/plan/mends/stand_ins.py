@@ -142,10 +142,16 @@ def companion(name: str, version: str, demands: str, variant: str = "") -> dict[
     return {filename: wheel(filename, files, ("numpy", f"torch=={demands}"))}
 
 
+def _path(name: str) -> str:
+    """'flash_attn/cute/__init__.py' of 'flash_attn__cute____init__'."""
+    folder, init, _ = name.partition("____init__")
+    return f"{folder.replace('__', '/')}{'/__init__' if init else ''}.py"
+
+
 def plain(name: str, version: str, *requires: str, tag: str = "py3-none-any", **files: str) -> dict[str, bytes]:
     """A package of one module; more files by their path, __ for a slash."""
     module = name.replace("-", "_")
     filename = f"{module}-{version}-{tag}.whl"
     contents: dict[str, str | bytes] = {f"{module}/__init__.py": f"__version__ = '{version}'\n"}
-    contents = {path.replace("__", "/") + ".py": text for path, text in files.items()} or contents
+    contents = {_path(path): text for path, text in files.items()} or contents
     return {filename: wheel(filename, contents, requires)}
