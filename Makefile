@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help doctor install dev test check fix golden explain-score docs benchmark benchmark-plans benchmark-explain benchmark-transactions clean
+.PHONY: help doctor install dev test check fix golden explain-score docs benchmark benchmark-plans benchmark-explain benchmark-transactions benchmark-verify benchmark-bench benchmark-ci clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,15 @@ benchmark-explain: dev  ## measure what explaining a log costs; writes docs/benc
 
 benchmark-transactions: dev  ## measure keeping and putting back an environment; writes docs/benchmark-transactions.md
 	$(BIN)/python scripts/benchmark_transactions.py
+
+benchmark-verify: dev  ## measure verify --quick beside import torch (TORCH_PYTHON=...); writes docs/benchmark-verify.md
+	$(BIN)/python scripts/benchmark_verify.py $(TORCH_PYTHON)
+
+benchmark-bench: dev  ## hold the times of bench against torch's timer (TORCH_PYTHON=...); writes docs/benchmark-bench.md
+	$(BIN)/python scripts/benchmark_bench.py $(TORCH_PYTHON)
+
+benchmark-ci: dev  ## measure the step in CI beside collect_env (TORCH_PYTHON=...); writes docs/benchmark-ci.md
+	$(BIN)/python scripts/benchmark_ci.py --target $(TORCH_PYTHON)
 
 clean:  ## remove the environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist

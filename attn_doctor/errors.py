@@ -22,6 +22,10 @@ class BadInput(AttnDoctorError):
     """A file that was given cannot be read or is not what it should be."""
 
 
+class BadPolicy(BadInput):
+    """The project's policy cannot be followed: `pyproject.toml:14:1: ...`."""
+
+
 class NoTarget(AttnDoctorError):
     """There is no Python environment where the call points to."""
 
@@ -68,6 +72,16 @@ class NotDone(AttnDoctorError):
         self.log = log
 
 
+class NoServer(AttnDoctorError):
+    """`attn-doctor mcp` lacks what it is made with."""
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(
+            f"attn-doctor mcp needs the Model Context Protocol's SDK, version 2: {missing} is not there",
+            "Install it: pip install 'attn-doctor[mcp]'",
+        )
+
+
 class NoAnswer(AttnDoctorError):
     """The target's interpreter cannot run torch: nothing can be tried there."""
 
@@ -75,6 +89,16 @@ class NoAnswer(AttnDoctorError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"torch does not run in the target: {reason}", "attn-doctor check says why and what to do.")
+
+
+class NoBackend(AttnDoctorError):
+    """No backend of a chain runs here, or, where a fall back was not allowed, the first does not."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.reasons = reasons
 
 
 class CannotPutBack(AttnDoctorError):

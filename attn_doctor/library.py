@@ -1,4 +1,4 @@
-"""What a script may call: `attn_doctor.check()`."""
+"""What a script may call: `attn_doctor.check()`; `attn_doctor.resolve()` stands in here.py."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def check(
 ) -> Report:
     """Probe this machine and a target environment and judge them, as `attn-doctor check` does.
 
+    A notebook shows the answer as a page.
+
     `need` and `what_if` are as on the command line: ("dtype=bf16", "causal"), ("torch=2.8.0",). Raises
     attn_doctor.errors.AttnDoctorError, with a message and a hint, where the call or the target is wrong.
     """
@@ -30,8 +32,9 @@ def check(
     from attn_doctor.machine.gather import gather
     from attn_doctor.machine.host import LiveHost
     from attn_doctor.machine.target import locate
+    from attn_doctor.notebook import shown
 
     host = LiveHost()
     target = msgspec.structs.replace(locate(host, python, venv), deep=deep)
     facts = whatif.apply(gather(host, target), what_if)
-    return judgement.check(facts, needs.parse(need))
+    return shown(judgement.check(facts, needs.parse(need)))

@@ -26,7 +26,8 @@ import msgspec
 
 from attn_doctor.execute import listing
 from attn_doctor.explain import diagnosis
-from attn_doctor.judgement import names, report, wheel_search
+from attn_doctor.issues import _project
+from attn_doctor.judgement import names, report, resolution, wheel_search
 from attn_doctor.judgement import source_build as builds
 from attn_doctor.judgement.backend import Backend, backends
 from attn_doctor.judgement.need import DTYPES, FEATURES
@@ -35,8 +36,10 @@ from attn_doctor.knowledge.attention import Demands, SourceBuild, demands, sourc
 from attn_doctor.machine import gather
 from attn_doctor.machine.facts import Reading
 from attn_doctor.machine.probe import probes
-from attn_doctor.measure import verify
+from attn_doctor.measure import benchmark, verify
 from attn_doctor.plan import container, dockerfile, plan
+from attn_doctor.policy import keys
+from attn_doctor.snippets import _snippet
 from attn_doctor.wheels.refresh import run
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +53,7 @@ MACHINES = ((16, 8), (24, 2), (32, 16), (64, 16), (96, 24), (128, 32), (256, 64)
 EXAMPLE = re.compile(r"<!-- example:(?P<name>[\w-]+):begin -->\n(?P<body>.*?)<!-- example:(?P=name):end -->", re.DOTALL)
 TIMEOUT_S = 120
 WIDTH = 120
+OMITTED = ("instead", "installer", "mounts")  # written only where there is something to say
 # stands between the outputs of the commands of one example
 MARK = "<<next command>>"
 BLANK = "\n"
@@ -65,10 +69,15 @@ def generated() -> dict[str, str]:
         "attn_doctor/schemas/report.json": encode(report_schema()),
         "attn_doctor/schemas/docker.json": encode(written("docker", container.Container, container.SCHEMA)),
         "attn_doctor/schemas/dockerfile.json": encode(written("dockerfile", dockerfile.Judgement, dockerfile.SCHEMA)),
+        "attn_doctor/schemas/benchmark.json": encode(written("benchmark", benchmark.Benchmark, benchmark.SCHEMA)),
         "attn_doctor/schemas/verification.json": encode(written("verification", verify.Verification, verify.SCHEMA)),
         "attn_doctor/schemas/diagnosis.json": encode(written("diagnosis", diagnosis.Diagnosis, diagnosis.SCHEMA)),
+        "attn_doctor/schemas/issue.json": encode(written("issue", _project.Issue, _project.SCHEMA)),
+        "attn_doctor/schemas/snippet.json": encode(written("snippet", _snippet.Snippet, _snippet.SCHEMA)),
         "attn_doctor/schemas/history.json": encode(written("history", listing.History, listing.SCHEMA)),
         "attn_doctor/schemas/plan.json": encode(plan_schema()),
+        "attn_doctor/schemas/policy.json": encode(policy_schema()),
+        "attn_doctor/schemas/resolution.json": encode(written("resolution", resolution.Resolution, resolution.SCHEMA)),
         "attn_doctor/schemas/wheels.json": encode(wheels_schema()),
         "attn_doctor/schemas/wheels-refresh.json": encode(written("wheels-refresh", run.Refreshed, run.SCHEMA)),
     }
@@ -107,7 +116,9 @@ def rule_page(rule: Rule) -> str:
         f"**{rule.severity}** · {rule.title}",
         body,
         f"It reads these facts: {', '.join(f'`{name}`' for name in reads)}. Where one of them is not known, the rule is"
-        " skipped and the report says so.",
+        " skipped and the report says so."
+        if reads
+        else "It is judged where the project has a [policy](../policy.md), and points to its line.",
         f"On a terminal: `attn-doctor rule {rule.code}`. To keep it from counting: `attn-doctor check --ignore"
         f" {rule.code}`.",
         f"[All findings](README.md) · [source](../../{source(rule.check.__module__)})",
@@ -230,7 +241,7 @@ def report_schema() -> dict[str, Any]:
     properties = whole["properties"] | {"schema": {"const": report.SCHEMA}, "version": {"type": "string"}}
     schema = document("report", "Report", report.Report.__doc__, properties, components)
     for part in objects(schema):
-        part["required"] = list(part["properties"])
+        part["required"] = [name for name in part["properties"] if name not in OMITTED]
     return schema
 
 
@@ -242,6 +253,14 @@ def wheels_schema() -> dict[str, Any]:
 def plan_schema() -> dict[str, Any]:
     """What `install --format json` prints; a plan that is read back may lack what has a default."""
     return written("plan", plan.Plan, plan.SCHEMA)
+
+
+def policy_schema() -> dict[str, Any]:
+    """What stands in attn-doctor.toml, or in [tool.attn-doctor]: for editors, so every key may be left out."""
+    _, components = msgspec.json.schema_components([keys.Keys], ref_template=DEFINITIONS + "{name}")
+    whole = components.pop("Keys")
+    schema = document("policy", "Policy of attn-doctor", keys.Keys.__doc__, whole["properties"], components)
+    return schema | {"required": [], "additionalProperties": False}
 
 
 def written(name: str, shape: Any, schema_name: str) -> dict[str, Any]:

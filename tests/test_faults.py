@@ -524,12 +524,30 @@ def test_f45_json_flag_is_refused() -> None:
         assert "--json" in called.err
 
 
+# a transformers of one model
+MINIATURE = {
+    "transformers-4.57.6.dist-info/METADATA": "",
+    "transformers/modeling_utils.py": "class PreTrainedModel:\n    _supports_sdpa = False\n",
+    "transformers/models/auto/configuration_auto.py": 'CONFIG_MAPPING_NAMES = {"tiny": "TinyConfig"}\n',
+    "transformers/models/auto/modeling_auto.py": 'MODEL_MAPPING_NAMES = {"tiny": "TinyModel"}\n',
+    "transformers/models/tiny/modeling_tiny.py": "from ...modeling_utils import PreTrainedModel\n"
+    "class TinyModel(PreTrainedModel):\n    _supports_sdpa = True\n",
+}
 # every option of `check` and `facts`: what is given with it, and how the answer then differs from the plain one
 OTHER_FACTS = imagined.facts(H100, "torch=2.13.0")
 
 
 def options_of(command: str) -> set[str]:
     return set(re.findall(r"(?:^|\s)(--[a-z][a-z-]*)", imagined.call(command, "--help").out.partition("Options:")[2]))
+
+
+def reads_a_model(command: str, venv: Path) -> bool:
+    site = next(venv.glob("lib/python3*/site-packages"))
+    for name, text in MINIATURE.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(text)
+    called = imagined.call(command, "--venv", str(venv), "--model", "tiny", "--format", "json")
+    return called.json()["model"]["parts"][0]["architecture"] == "TinyModel"
 
 
 def proofs(folder: Path) -> dict[str, Callable[[str], bool]]:
@@ -568,7 +586,27 @@ def proofs(folder: Path) -> dict[str, Callable[[str], bool]]:
             answer(command, "--output", str(file))[1] == "" and file.read_text(encoding="utf-8") == answer(command)[1]
         )
 
+    def leaves_names_in(command: str) -> bool:
+        private = plain.replace(b"/usr/local/", b"/home/somebody/")
+        said = [imagined.call(command, "--facts", "-", *options, stdin=private).out for options in ((), ("--as-is",))]
+        return ["somebody" in one for one in said] == [False, True]
+
+    policy = folder / "attn-doctor.toml"
+    policy.write_text('fail-on = "warning"\n', encoding="utf-8")
+
+    def leaves_the_policy(command: str) -> bool:
+        before = os.getcwd()
+        os.chdir(folder)
+        try:
+            return [answer(command, *options)[0] for options in ((), ("--no-policy",))] == [1, 0]
+        finally:
+            os.chdir(before)
+
     return {
+        "--as-is": leaves_names_in,
+        "--policy": differs("--policy", str(policy)),
+        "--no-policy": leaves_the_policy,
+        "--model": lambda command: reads_a_model(command, venv),
         "--python": targets("--python", str(venv / "bin" / "python")),
         "--venv": targets("--venv", str(venv)),
         "--facts": lambda command: imagined.call(command, "--facts", str(other)).out != answer(command)[1],

@@ -64,7 +64,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("options", [(), ("--format", "json"), ("-v",)])
+@pytest.mark.parametrize(
+    "options", [(), ("-v",), *(("--format", form) for form in ("json", "sarif", "html", "github"))]
+)
 def test_check_imports_nothing_slow(target: Path, options: tuple[str, ...]) -> None:
     imported = modules_of(target, "check", "--venv", str(target / "venv"), *options)
     assert "attn_doctor.judgement.check" in imported

@@ -17,6 +17,7 @@ from attn_doctor.errors import AttnDoctorError, BadInput
 # command, the module that holds it, what `--help` says of it; a module is imported when its command runs
 COMMANDS = {
     "check": "what is there, what is wrong, which attention backends run here",
+    "init": "writes a first policy from this machine",
     "facts": "the probed facts as JSON, nothing judged",
     "simulate": "the facts of an imagined machine as JSON",
     "rule": "explain one finding code",
@@ -24,10 +25,16 @@ COMMANDS = {
     "repair": "mends what is broken in the target environment",
     "history": "lists the changes made to the target",
     "rollback": "puts the target back to before a change",
+    "bench": "measures the backends on this machine: time, TFLOP/s, memory",
     "verify": "runs the real kernels against a float64 reference",
+    "resolve": "the backend to use, down a chain of fall backs",
     "wheels": "searches the catalogue of prebuilt wheels",
     "explain": "names the root cause of a failed log, and the fix",
     "docker": "a Dockerfile and a run line for this machine; judges an existing one",
+    "snippet": "the lines to paste into a framework so that it uses the backend",
+    "issue": "the block about your machine that a project asks for in a bug report",
+    "mcp": "the read-only commands as tools for an assistant or an editor",
+    "completion": "completion of commands, options and values in your shell",
 }
 INTERRUPTED = 130
 WIDTH = 80

@@ -135,14 +135,13 @@ def _of_model(asked: Asked, model: Model, dtype: str) -> Shape:
 def _train(asked: Asked, preset: str, on: str) -> Train | None:
     """The training step: where it is asked for, and on a GPU with the documents' grid."""
     from attn_doctor.measure.brought import SETTINGS
-    from attn_doctor.measure.gpt2 import GPT2
     from attn_doctor.measure.run import Train
 
     if preset != TRAINING and not asked.hints and not (preset == "documents" and on == "cuda"):
         return None
     return Train(
         batch=asked.batch if asked.model is None else None,
-        length=(asked.length if asked.model is None else None) or GPT2.positions,
+        length=asked.length if asked.model is None else None,
         dtype=None if asked.dtype == "auto" else asked.dtype,
         settings=SETTINGS if asked.hints else (),
     )

@@ -38,9 +38,16 @@ def known_target(python: str | None, venv: str | None) -> str:
     """The target of which changes are known, found by its path alone: it may be broken, or gone; else as probed."""
     from attn_doctor.execute import whose
 
-    options.refuse_both(python, venv)
+    python, venv = _named(python, venv)
     found = next(whose.targets(python, venv), None)
     return found if found is not None else target_of(options.gather_facts(python, venv, None, []))
+
+
+def _named(python: str | None, venv: str | None) -> tuple[str | None, str | None]:
+    """What the call names, else what the policy of the project does."""
+    options.refuse_both(python, venv)
+    named = None if python or venv else options.policy_target()
+    return (named.python, named.venv) if named else (python, venv)
 
 
 def recovered(facts: Facts) -> bool:
@@ -49,10 +56,12 @@ def recovered(facts: Facts) -> bool:
     return bool(target) and _put_back(target)
 
 
-def put_back_first(python: str | None, venv: str | None) -> bool:
+def put_back_first(python: str | None, venv: str | None, by_policy: bool = True) -> bool:
     """Whether an interrupted change was put back before anything is probed: the target may not be there until then."""
     from attn_doctor.execute import whose
 
+    if by_policy:
+        python, venv = _named(python, venv)
     options.refuse_both(python, venv)
     put_back = [_put_back(target) for target in [*whose.targets(python, venv)]]
     return any(put_back)

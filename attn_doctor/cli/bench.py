@@ -85,6 +85,7 @@ def bench(
     keeps what is done.
     """
     from attn_doctor.cli import _bench
+    from attn_doctor.execute import privacy
     from attn_doctor.measure.run import held_against, run
 
     options.one_of("--format", form, FORMATS)
@@ -121,7 +122,7 @@ def bench(
     finally:
         progress.clear()
     found = held_against(found, earlier) if earlier else found
-    _write(found, form, output)
+    _write(privacy.told(found, privacy.of_this_process()), form, output)
     if keep:
         _bench.keep(found, prefix)
     raise typer.Exit(INTERRUPTED if found.interrupted else 0)

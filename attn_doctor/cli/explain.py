@@ -82,6 +82,7 @@ def explain(
 
 def _diagnosed(log: Log, ask: Callable[[], Facts], name: str) -> Diagnosis:
     from attn_doctor.errors import AttnDoctorError
+    from attn_doctor.execute import privacy
     from attn_doctor.explain.case import Case
     from attn_doctor.explain.diagnose import diagnose
 
@@ -91,7 +92,7 @@ def _diagnosed(log: Log, ask: Callable[[], Facts], name: str) -> Diagnosis:
         except AttnDoctorError:
             return None  # a machine without a Python environment still has logs
 
-    return diagnose(Case(log, facts), name)
+    return privacy.told(diagnose(Case(log, facts), name), privacy.of_this_process())
 
 
 def _write(one: Diagnosis, verbose: bool, form: str, output: str | None) -> None:

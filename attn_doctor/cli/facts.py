@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from attn_doctor.cli import options
+from typing import Annotated
+
+import typer
+
+from attn_doctor.cli import _report, options
 
 
 def facts(
@@ -14,10 +18,18 @@ def facts(
     output: options.Output = None,
     offline: options.Offline = False,
     deep: options.Deep = False,
+    as_is: Annotated[
+        bool,
+        typer.Option(
+            "--as-is", help="Leave home folder, user and host names in: for a plan that is carried out on this machine."
+        ),
+    ] = False,
 ) -> None:
     """Print the probed facts as JSON, nothing judged. The output is valid input for --facts anywhere."""
     from attn_doctor.machine.gather import encode
 
     options.one_of("--format", form, ("json",))
     del offline  # probing makes no network call
-    options.write(encode(options.gather_facts(python, venv, facts, what_if, deep)).decode(), output, exact=True)
+    found = options.gather_facts(python, venv, facts, what_if, deep)
+    shown = _report.cleaned_facts(found, as_is=as_is, from_file=facts is not None)
+    options.write(encode(shown).decode(), output, exact=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.cli import _change, _plan, _verdict, options
+from attn_doctor.cli import _change, _plan, _policy, _verdict, options
 from attn_doctor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def install(
     form: options.PlanFormat = "text",
     output: options.Output = None,
     offline: options.Offline = False,
+    policy: options.PolicyFile = None,
+    no_policy: options.NoPolicy = False,
     verbose: options.Verbose = False,
 ) -> int:
     """Bring a backend into the target environment: the wheel, the build, or the shortest way there.
@@ -66,6 +68,7 @@ def install(
     from attn_doctor.plan import saved
     from attn_doctor.plan import wish as wishes
     from attn_doctor.plan.plan import Wish
+    from attn_doctor.policy.call import Call
 
     options.one_of("--format", form, _plan.FORMATS)
     dry_run = dry_run or form == "sh"  # the script is what was asked for
@@ -74,15 +77,18 @@ def install(
     if max_jobs is not None and max_jobs < 1:
         raise UsageError(f"--max-jobs {max_jobs}: expected 1 or more")
     needs.parse(need)
+    call = Call(python=python, venv=venv, facts=facts, need=tuple(need))
+    settings = _policy.merged(call, policy, no_policy or plan is not None)  # a saved plan was made under one
     _verdict.check_level(fail_on, ignore)
     wish = Wish(
         method=method,
         version=version,
         sources=tuple(source),
+        allowed_sources=_policy.wheel_sources(settings) if not source else (),
         trust=trust,
         pre_releases=not no_pre,
         max_jobs=max_jobs,
-        needs=tuple(need),
+        needs=settings.need,
         required=tuple(names.backend(one) for one in require),
         fail_on=fail_on,
         ignored=tuple(ignore),
@@ -95,10 +101,10 @@ def install(
     kept = "standard input" if plan == "-" else plan or ""
     wanted = saved.decode(options.read_document(plan), kept) if plan else None
     if not dry_run:
-        _change.put_back_first(python, venv)
-    found = options.gather_facts(python, venv, facts, what_if)
+        _change.put_back_first(settings.python, settings.venv, by_policy=False)
+    found = _policy.facts(settings, call, what_if)
     if not dry_run and _change.recovered(found):
-        found = options.gather_facts(python, venv, None, [])
+        found = _policy.facts(settings, call, [])
 
     def make() -> Plan:
         return saved.still_true(wanted, found, kept) if wanted else wishes.plan(found, backend, wish)
@@ -113,12 +119,12 @@ def install(
         "--facts": facts,
         "--what-if": what_if,
     }
-    call = _again(name, wish, given) if dry_run else None
-    text = _plan.rendered(one, form, verbose=verbose, call=call, stale=form == "text" and _is_stale(one))
+    again = _again(name, wish, given) if dry_run else None
+    text = _plan.rendered(one, form, verbose=verbose, call=again, stale=form == "text" and _is_stale(one))
     options.write(text, output, exact=form != "text")
     if dry_run:
         return 0 if one.possible else 1
-    return _plan.carried_out(one, yes, lambda: options.gather_facts(python, venv, None, []), verbose)
+    return _plan.carried_out(one, yes, lambda: _policy.facts(settings, call, []), verbose)
 
 
 def _is_stale(one: Plan) -> bool:

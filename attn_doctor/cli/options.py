@@ -9,10 +9,11 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.errors import BadInput, UsageError
+from attn_doctor.errors import BadInput, NoTarget, UsageError
 
 if TYPE_CHECKING:
     from attn_doctor.machine.gather import Facts
+    from attn_doctor.policy.target import Named
 
 FACTS_LIMIT_BYTES = 32 << 20
 
@@ -27,6 +28,12 @@ WhatIfs = Annotated[
     list[str], typer.Option("--what-if", metavar="KEY=VALUE", help="Change one fact after probing; repeatable.")
 ]
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")]
+ReportFormat = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="FORMAT", help="text, json, markdown, html, sarif, junit, github or gitlab (code quality)."
+    ),
+]
 PlanFormat = Annotated[str, typer.Option("--format", metavar="FORMAT", help="text, json or sh.")]
 Output = Annotated[
     str | None, typer.Option("--output", metavar="FILE", help="Write there instead of to standard output.")
@@ -42,9 +49,11 @@ Requires = Annotated[
     list[str], typer.Option("--require", metavar="BACKEND", help="Exit 1 unless this backend is ready; repeatable.")
 ]
 FailOn = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--fail-on", metavar="LEVEL", help="The severity that makes the exit code 1: error, warning or never."
+        "--fail-on",
+        metavar="LEVEL",
+        help="The severity that makes the exit code 1: error, warning or never.  [default: error]",
     ),
 ]
 Ignored = Annotated[
@@ -54,8 +63,23 @@ FailOnBesides = Annotated[
     str | None,
     typer.Option("--fail-on", metavar="LEVEL", help="Findings of this severity count too: error, warning or never."),
 ]
+PolicyFile = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Hold it to this policy.  [default: attn-doctor.toml or pyproject.toml of this folder or one above it]",
+    ),
+]
+NoPolicy = Annotated[bool, typer.Option("--no-policy", help="Hold it to no policy.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show everything: all reasons, kernels, evidence.")]
 
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME|PATH", help="What transformers supports for it: a type, a class, a config.json."
+    ),
+]
 Deep = Annotated[bool, typer.Option("--deep", help="Also import torch and the attention packages, in child processes.")]
 
 FAIL_ON = ("error", "warning", "never")
@@ -64,9 +88,17 @@ PYTHON_VERSION = r"(?a)(?:cp|py|python)?3[._]?(?P<minor>\d{1,2})(\.\d{1,3})?(?P<
 
 
 def gather_facts(
-    python: str | None, venv: str | None, file: str | None, what_ifs: list[str], deep: bool = False
+    python: str | None,
+    venv: str | None,
+    file: str | None,
+    what_ifs: list[str],
+    deep: bool = False,
+    by_policy: bool = True,
 ) -> Facts:
-    """Facts of this machine or from a file, with the what-ifs applied."""
+    """Facts of this machine or from a file, with the what-ifs applied.
+
+    `by_policy`: where the call names no target, the policy of the project may.
+    """
     import msgspec
 
     from attn_doctor.machine import gather
@@ -87,14 +119,27 @@ def gather_facts(
                 f"--python {python}: there is no such file; it takes the path of an interpreter",
                 f"For another version of Python: --what-if python={version}",
             )
+        named = policy_target() if by_policy and not (python or venv) else None
+        if named:
+            python, venv = named.python, named.venv
         host = LiveHost()
-        target = msgspec.structs.replace(locate(host, python, venv), deep=deep)
+        try:
+            target = msgspec.structs.replace(locate(host, python, venv), deep=deep)
+        except NoTarget as error:
+            raise (named.refused(error) if named else error) from error
         facts = gather.gather(host, target)
     if not what_ifs:
         return facts
     from attn_doctor.machine import whatif
 
     return whatif.apply(facts, what_ifs)
+
+
+def policy_target() -> Named | None:
+    """The environment that the policy of the project names."""
+    from attn_doctor.policy.target import named
+
+    return named()
 
 
 def refuse_both(python: str | None, venv: str | None) -> None:

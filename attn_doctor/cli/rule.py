@@ -28,10 +28,17 @@ def rule(
         return
     if code is None:
         raise UsageError("which finding? Give its code", "List them: attn-doctor rule --list")
-    found = known.get(code.upper())
+    options.write(text(code), output)
+
+
+def text(code: str) -> str:
+    """The page of that code, as a terminal shows it. Raises UsageError."""
+    from attn_doctor.judgement.rule import rules
+
+    found = rules().get(code.upper())
     if found is None:
         raise UsageError(f"there is no finding {code!r}", "List them: attn-doctor rule --list")
     heading, _, body = found.doc.strip().partition("\n")
     paragraphs = [wrap(" ".join(paragraph.split()), WIDTH) for paragraph in body.strip().split("\n\n")]
-    text = "\n\n".join("\n".join(lines) for lines in paragraphs)
-    options.write(f"{heading} · {found.severity}\n\n{found.title}\n\n{text}\n", output)
+    body = "\n\n".join("\n".join(lines) for lines in paragraphs)
+    return f"{heading} · {found.severity}\n\n{found.title}\n\n{body}\n"

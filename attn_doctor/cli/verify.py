@@ -48,6 +48,7 @@ def verify(
 
     Each runs in a child process under a time limit: one that crashes or hangs costs its row and nothing else.
     """
+    from attn_doctor.execute import privacy
     from attn_doctor.judgement.check import check
     from attn_doctor.judgement.need import parse
     from attn_doctor.judgement.view import Machine
@@ -82,7 +83,8 @@ def verify(
     if found.interrupted:
         sys.stderr.write("interrupted; what was tried until then follows\n")
     exact = form == "json"
-    text = _verification.document(found) if exact else _verification.text(found, verbose=verbose)
+    shown = privacy.told(found, privacy.of_this_process())
+    text = _verification.document(shown) if exact else _verification.text(shown, verbose=verbose)
     options.write(text, output, exact=exact)
     if found.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -76,6 +76,7 @@ def wheels(
     PyTorch index, and the package index that pip or uv is set up with. GITHUB_API_URL and ATTN_DOCTOR_PYTORCH_INDEX
     name other addresses; ATTN_DOCTOR_HTTP_TIMEOUT is how many seconds a server may be silent.
     """
+    from attn_doctor.execute import privacy
     from attn_doctor.judgement import names, wheel_query, wheel_search
     from attn_doctor.judgement.view import Machine
     from attn_doctor.reporters import _wheels
@@ -118,7 +119,8 @@ def wheels(
         # a shelf may have turned out damaged on the way: what was said of the catalogue before is no longer true
         answer = wheel_search.look_up(what, asked, machine, today=today(), limit=limit)
     exact = form == "json"
-    options.write(_wheels.document(answer) if exact else _wheels.text(answer, limit), output, exact=exact)
+    shown = privacy.told(answer, privacy.of_this_process())
+    options.write(_wheels.document(shown) if exact else _wheels.text(shown, limit), output, exact=exact)
     code = _verdict.verdict(found, answer.backend, need, require, fail_on, ignore) if found and judged else 0
     raise typer.Exit(code if answer.found or what.package is None else 1)
 

@@ -12,9 +12,18 @@ from attn_doctor.machine.gather import Facts
 SCHEMA = "attn-doctor/report/1"
 Severity = Literal["error", "warning", "info"]
 Confidence = Literal["certain", "likely"]
+FailOn = Literal["error", "warning", "never"]
 Status = Literal["ready", "installable", "blocked", "unsupported"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 STATUSES: tuple[Status, ...] = ("ready", "installable", "blocked", "unsupported")  # best first
+
+
+class Location(msgspec.Struct, frozen=True):
+    """A place in a file of the project that a finding comes from. `file` from the working folder; lines from 1."""
+
+    file: str
+    line: int
+    column: int = 1
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +38,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     docs: str
     confidence: Confidence = "certain"
     ignored: bool = False
+    location: Location | None = None
 
 
 class GpuVerdict(msgspec.Struct, frozen=True):
@@ -86,6 +96,75 @@ class Skipped(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Setting(msgspec.Struct, frozen=True):
+    """One thing that the call is held to. `origin`: pyproject.toml:14, --require, default."""
+
+    key: str
+    value: str
+    origin: str
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """A GPU that the policy lists, judged without having it. `met`: no error, and all that is required is ready."""
+
+    gpu: str
+    driver: str | None
+    torch: str | None
+    met: bool
+    use_now: str | None
+    required: dict[str, Status]
+    findings: tuple[str, ...]  # codes of the errors there
+    why: tuple[str, ...]  # what is not met, in sentences
+    origin: str
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy of the project, and what came of it; its breaches are findings like others (AD5xx)."""
+
+    file: str
+    settings: tuple[Setting, ...]
+    gpus: tuple[Elsewhere, ...] = ()
+    lock: str | None = None
+    notes: tuple[str, ...] = ()  # what was not judged, and why
+
+
+class Implementation(msgspec.Struct, frozen=True):
+    """One attention implementation of a model: by the model's own classes, and on this machine.
+
+    `supported` None: only running the model's code would tell. `usable`: supported, and the backend is ready here.
+    """
+
+    backend: str
+    word: str  # what transformers calls it
+    supported: bool | None
+    status: Status
+    usable: bool
+    reason: str
+
+
+class ModelPart(msgspec.Struct, frozen=True):
+    """A class whose flags decide; `key`: where its configuration stands, "" for the model itself."""
+
+    key: str
+    model_type: str | None
+    architecture: str
+    source: str  # below the folder of transformers, or beside the configuration
+    flags: dict[str, bool]
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """What the installed transformers supports for one model (--model)."""
+
+    asked: str
+    transformers: str
+    model_type: str | None
+    parts: tuple[ModelPart, ...]
+    implementations: tuple[Implementation, ...]
+    by_itself: str  # what is selected where nothing is asked for
+    use: str | None  # the best one that the model supports and that runs here
+    notes: tuple[str, ...] = ()
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The whole answer."""
 
@@ -98,5 +177,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: tuple[str, ...]  # what a verdict needs and no probe could say
     needs: dict[str, str]
     required: dict[str, bool]  # what --require asks for, and whether it is ready
+    fail_on: FailOn = "error"  # the severity that makes the exit code 1
     hints: tuple[Hint, ...] = ()  # none where a FlashAttention is ready
+    model: Model | None = None  # none without --model
+    policy: Policy | None = None  # none where the project has none
     facts: Facts

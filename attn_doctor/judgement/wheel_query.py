@@ -60,6 +60,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...] = ()
     version: str | None = None
     sources: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    """Where no source is asked for, only these; the package need not have files of each."""
     trust: str = "community"
     pre: bool = True
 
@@ -81,7 +83,7 @@ def make_filters(package: str, series: str, demands: Demands | None, asked: Aske
         compared.discard("cuda")  # which CUDA that torch has is not known
     liked: dict[Aspect, bool] = {
         "version": asked.version is not None,
-        "source": bool(asked.sources),
+        "source": bool(asked.sources or asked.allowed),
         "trust": trust == "upstream",
         "pre_release": not asked.pre,
     }
@@ -92,7 +94,7 @@ def make_filters(package: str, series: str, demands: Demands | None, asked: Aske
         compared=frozenset(compared | PREFERENCES),
         asked=frozenset(stated | {aspect for aspect, is_asked in liked.items() if is_asked}),
         version=_matched("--version", asked.version, VERSION, "a version such as 2.8.3 or 2.8.3.post1"),
-        sources=tuple(_source(name, package) for name in asked.sources),
+        sources=tuple(_source(name, package) for name in asked.sources) or asked.allowed,
         trust=trust,
         pre=asked.pre,
         demands=demands,

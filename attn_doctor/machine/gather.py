@@ -10,7 +10,7 @@ from attn_doctor import __version__
 from attn_doctor.errors import BadInput
 from attn_doctor.machine.facts import AnyReading, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Host
-from attn_doctor.machine.probe import probes
+from attn_doctor.machine.probe import Probe, probes
 from attn_doctor.machine.target import Target
 
 SCHEMA = "attn-doctor/facts/1"
@@ -31,13 +31,14 @@ def gather(host: Host, target: Target) -> Facts:
         if probe.begin:
             probe.begin(host, target)
     patient = sorted(found.values(), key=lambda probe: (probe.begin is not None or probe.name == "gpus", probe.name))
-    readings = {probe.name: _read(probe.read, host, target) for probe in patient}
+    readings = {probe.name: read(probe, host, target) for probe in patient}
     return Facts(readings={name: readings[name] for name in found})
 
 
-def _read(read: Any, host: Host, target: Target) -> AnyReading:
+def read(probe: Probe, host: Host, target: Target) -> AnyReading:
+    """One probe's reading: Unknown where it fails."""
     try:
-        answer: AnyReading = read(host, target)
+        answer: AnyReading = probe.read(host, target)
         msgspec.json.encode(answer)
     except CannotLook as error:
         return Unknown(str(error))

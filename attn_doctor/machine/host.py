@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import msgspec
 
 if TYPE_CHECKING:
+    import subprocess
+
     from attn_doctor.machine.binaries.remembered import Memory
 
 READ_LIMIT_BYTES = 4 << 20
@@ -231,6 +232,8 @@ class LiveHost:
     def start(self, name: str, command: Sequence[str]) -> None:
         if name in self._started:  # two probes may ask the same; one answer serves both
             return
+        import subprocess  # many a machine is read without a child
+
         try:
             self._started[name] = subprocess.Popen(
                 list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -257,6 +260,7 @@ def _opener(path: str, flags: int) -> int:
 
 def _wait(child: subprocess.Popen[bytes], timeout_s: float) -> Completed | Failed:
     """Its answer. One that prints without end is stopped, as is one that runs past its time."""
+    import subprocess
     from threading import Thread  # subprocess has it already
     from time import monotonic
 

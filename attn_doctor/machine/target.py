@@ -72,6 +72,18 @@ def _locate(host: Host, python: str | None, venv: str | None) -> Target:
     return _own(host)
 
 
+def running(host: Host) -> Target:
+    """The interpreter that runs this, with every folder that it imports from: what counts for a script in it."""
+    places = tuple(entry for entry in dict.fromkeys(import_path()) if entry and host.is_dir(entry))
+    return msgspec.structs.replace(_own(host), site_packages=places, chosen_by="the interpreter that runs this")
+
+
+def import_path() -> list[str]:
+    """Where this interpreter imports from; of entries that are no text Python itself takes no notice."""
+    entries: list[object] = [*sys.path]
+    return [entry for entry in entries if isinstance(entry, str)]
+
+
 def _absolute(path: str) -> str:
     try:
         return os.path.abspath(os.path.expanduser(path))
@@ -82,7 +94,7 @@ def _absolute(path: str) -> str:
 def _own(host: Host) -> Target:
     config = host.read_text(join(sys.prefix, "pyvenv.cfg"))
     conda = host.is_dir(join(sys.prefix, "conda-meta"))
-    sites = [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
+    sites = [entry for entry in import_path() if os.path.basename(entry) in ("site-packages", "dist-packages")]
     return Target(
         prefix=sys.prefix,
         python=sys.executable,

@@ -150,8 +150,9 @@ class Bench:
         self.spent.kernel_s += float(answer.get("kernel_s", 0.0))
         if answer["status"] != "ran":
             racer.status, racer.reason = answer["status"], answer.get("reason", "")
-            if answer.get("spoilt"):
-                self._child.close()  # after an error of CUDA nothing in that process can be believed
+            if answer.get("spoilt") or (plan.device == "cpu" and racer.status == "no memory"):
+                # after an error of CUDA nothing in that process can be believed; a heap that was full stays in pieces
+                self._child.close()
             return None
         return answer
 

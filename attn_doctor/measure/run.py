@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from attn_doctor.measure import conditions
-from attn_doctor.measure.bench import Bench, Plan, Tell
+from attn_doctor.measure.bench import SHARE_OF_MEMORY, Bench, Plan, Tell
 from attn_doctor.measure.benchmark import MEASURED, Benchmark, Device, Largest
 from attn_doctor.measure.largest import largest
 from attn_doctor.measure.shapes import Shape
@@ -24,7 +24,7 @@ class Train(msgspec.Struct, frozen=True, kw_only=True):
     """The training step that is asked for. None: what fits the device. `settings`: tried with the fastest backend."""
 
     batch: int | None = None
-    length: int = 1024
+    length: int | None = None
     dtype: str | None = None
     settings: tuple[str, ...] = ()
 
@@ -116,6 +116,7 @@ def _trained(wish: Wish, began: float, tell: Tell) -> Training:
         dtype=step.dtype,
         budget_s=left,
         settings=step.settings,
+        memory_bytes=int(wish.memory_bytes * SHARE_OF_MEMORY) if wish.memory_bytes else None,
         tell=tell,
     )
 

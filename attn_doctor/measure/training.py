@@ -32,6 +32,7 @@ STEPS = 10  # of a later one
 ROUNDS = 3
 CALL_S = 600.0  # torch.compile takes minutes on a large model
 LEAST_S = 300.0  # for it where time is short: three steps of a slow CPU
+FEW = 5  # steps: fewer say nothing of their spread
 NOISY = 0.1  # quartiles that far apart, as a share of the median
 BATCH = {"cuda": 16, "cpu": 1}
 LENGTH = {"cuda": 1024, "cpu": 256}
@@ -350,7 +351,7 @@ class Trainer:
             low_ms=low,
             high_ms=high,
             steps=len(racer.times_s),
-            noisy=high - low > NOISY * middle,
+            noisy=high - low > NOISY * middle or len(racer.times_s) < FEW,
             tokens_per_s=racer.batch * asked.length / middle * 1e3,
             samples_per_s=racer.batch / middle * 1e3,
             flops_per_step=flops,

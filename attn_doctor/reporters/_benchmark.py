@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME = 17
 CELL = 15
+WIDE = 26  # the name of a setting
 WORDS = {"forward": "forward", "backward": "backward", "both": "both"}
 SAID = {"forward": "forward", "both": "forward and backward"}
 EQUAL = 1.03
@@ -74,7 +75,7 @@ def answer(one: Benchmark) -> list[str]:
     """The first lines, as in 'Fastest here, forward and backward: sdpa, 5.2 times as fast as eager (3 shapes)'."""
     direction, ranks = told(one.timings)
     if not ranks:
-        return [] if one.steps else ["Nothing was measured."]
+        return _fastest_step(one.steps) or ["Nothing was measured."]
     shapes = f"{ranks[0].shapes} shape{'s' if ranks[0].shapes > 1 else ''}"
     if len(ranks) == 1:
         return [f"{ranks[0].subject} was measured alone ({shapes})."]
@@ -82,6 +83,22 @@ def answer(one: Benchmark) -> list[str]:
     said = f"Fastest here, {SAID[direction]}: {' and '.join(equal)}"
     others = [f"{rank.times:.1f} times as fast as {rank.subject}" for rank in ranks if rank.subject not in equal]
     return wrap(f"{said}{', ' if others else ''}{', '.join(others)} ({shapes}).", WIDTH)
+
+
+def _fastest_step(steps: Sequence[Step]) -> list[str]:
+    """Of the backends without any setting."""
+    rows = sorted(
+        (row for row in steps if not row.setting and row.samples_per_s), key=lambda row: -(row.samples_per_s or 0)
+    )
+    if not rows:
+        return []
+    first, *others = rows
+    rates = [(first.samples_per_s or 0) / (row.samples_per_s or 1) for row in others]
+    equal = [first.subject, *(row.subject for row, rate in zip(others, rates, strict=True) if rate <= EQUAL)]
+    said = [
+        f"{rate:.1f} times as fast as {row.subject}" for row, rate in zip(others, rates, strict=True) if rate > EQUAL
+    ]
+    return wrap(f"Fastest training step here: {', '.join([' and '.join(equal), *said])}.", WIDTH)
 
 
 def _by_shape(timings: Sequence[Timing]) -> Iterator[list[Timing]]:
@@ -167,7 +184,7 @@ def _steps(one: Benchmark) -> Iterator[str]:
     first = one.steps[0]
     yield ""
     yield f"A training step of {first.model}, {first.batch} x {first.length} tokens, {first.dtype}"
-    yield f"  {'':<{NAME}}{'ms':>10}{'tokens/s':>12}{'samples/s':>11}{'MFU':>8}{'memory':>11}"
+    yield f"  {'':<{WIDE}}{'ms':>9}{'tokens/s':>11}{'samples/s':>11}{'MFU':>8}{'memory':>10}"
     for row in one.steps:
         yield from _step(row)
     for line in beside_steps(one):
@@ -188,17 +205,21 @@ def beside_steps(one: Benchmark) -> Iterator[str]:
 
 
 def _step(row: Step) -> Iterator[str]:
-    name = f"  + {row.setting}" if row.setting else f"  {row.subject}"
+    name = f"  + {row.setting.replace('_', ' ')}" if row.setting else f"  {row.subject}"
     if row.status != MEASURED or row.ms is None:
-        yield f"{name:<{NAME + 2}}{row.status:>10}  {row.reason}"[:WIDTH]
+        yield from wrap(
+            f"{row.status}  {row.reason}", WIDTH, initial_indent=f"{name:<{WIDE + 2}}", subsequent_indent="    "
+        )
         return
     noisy = "~" if row.noisy else " "
     mfu = f"{row.mfu:.1%}" if row.mfu is not None else "-"
     rate = f"{row.tokens_per_s or 0:.0f}"
     yield (
-        f"{name:<{NAME + 2}}{_number(row.ms) + noisy:>10}{rate:>12}{row.samples_per_s or 0:>11.3g}{mfu:>8}"
-        f"{size(row.peak_bytes):>11}"
+        f"{name:<{WIDE + 2}}{_number(row.ms) + noisy:>9}{rate:>11}{row.samples_per_s or 0:>11.3g}{mfu:>8}"
+        f"{size(row.peak_bytes):>10}"
     ).rstrip()
+    if row.reason:
+        yield from wrap(row.reason, WIDTH, initial_indent="      ", subsequent_indent="      ")
 
 
 def changed(one: Benchmark) -> Iterator[str]:

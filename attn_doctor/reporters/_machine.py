@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from attn_doctor.execute.privacy import HOME_OF_NOBODY
 from attn_doctor.judgement.view import Machine, driver_runs
 from attn_doctor.knowledge import capability, cuda
 from attn_doctor.knowledge.frameworks import framework
@@ -29,7 +30,10 @@ def target(machine: Machine) -> str:
 
 def short(path: str) -> str:
     """A path as people would type it: from here, or from home."""
-    for start, sign in ((os.getcwd(), ""), (os.path.expanduser("~"), "~/")):
+    home = os.path.expanduser("~").rstrip("/")
+    here = os.getcwd()
+    nobodys = HOME_OF_NOBODY + here[len(home) :] if home and f"{here}/".startswith(f"{home}/") else here
+    for start, sign in ((here, ""), (nobodys, ""), (home, "~/"), (HOME_OF_NOBODY, "~/")):
         if path.startswith(start.rstrip("/") + "/"):
             return sign + path[len(start.rstrip("/")) + 1 :]
     return path
@@ -46,7 +50,7 @@ def rows(machine: Machine, verbose: bool) -> Iterator[Row]:
     ]
     if verbose:
         listed += _details(machine)
-    yield from ((label, text) for label, text in listed if text)
+    yield from ((label, text.replace(f"{HOME_OF_NOBODY}/", "~/")) for label, text in listed if text)
 
 
 def _details(machine: Machine) -> list[tuple[str, str | None]]:

@@ -9,11 +9,11 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from attn_doctor.judgement.view import Machine
-from attn_doctor.reporters import _machine
+from attn_doctor.reporters import _advice, _machine, _policy
 from attn_doctor.reporters._lines import harmless
 
 if TYPE_CHECKING:
-    from attn_doctor.judgement.report import BackendVerdict, Finding, Hint, Report
+    from attn_doctor.judgement.report import BackendVerdict, Finding, Hint, Model, Report
 
 WIDTH = 80
 INDENT = " " * 15
@@ -79,24 +79,47 @@ def _lines(report: Report, machine: Machine, verbose: bool, elapsed_s: float | N
         yield ""
     for label, text in _machine.rows(machine, verbose):
         yield from _hanging(f"{label:<8} ", text)
+    for label, text in _policy.rows(report.policy, verbose) if report.policy else ():
+        yield from _hanging(label, text)
     yield ""
     for verdict in report.backends:
         yield from _backend(verdict, verbose)
     yield ""
+    if report.model:
+        yield from _model(report.model)
     for finding in report.findings:
         if finding.severity != "error":
             yield from _finding(finding, verbose)
             yield ""
+    yield from _not_judged(report, verbose)
+    yield from _conclusion(report, machine, errors)
+    yield from _hints(report.hints if verbose else ())
+
+
+def _not_judged(report: Report, verbose: bool) -> Iterator[Line]:
     for reason in report.unreadable:
         yield from _hanging("not read   ", reason, "yellow")
-    if verbose:
-        for skipped in report.skipped:
-            yield from _hanging(f"{skipped.code} skipped  ", skipped.reason, "dim", "dim")
+    for skipped in report.skipped if verbose else ():
+        yield from _hanging(f"{skipped.code} skipped  ", skipped.reason, "dim", "dim")
     if report.unreadable or (verbose and report.skipped):
         yield ""
-    yield from _outcome(report, machine, errors) if errors else _recommendation(report)
+
+
+def _conclusion(report: Report, machine: Machine, errors: Sequence[Finding]) -> Iterator[Line]:
+    """What to use by the machine's own health, then what is demanded and not met."""
+    broken = [finding for finding in errors if not _policy.is_breach(finding)]
+    yield from _outcome(report, machine, broken) if broken else _recommendation(report)
     yield from _unmet(report)
-    yield from _hints(report.hints if verbose else ())
+    if unkept := _policy.outcome(report):
+        yield from _hanging("", unkept, "", "bold red")
+
+
+def _model(model: Model) -> Iterator[Line]:
+    from attn_doctor.reporters import _model as section  # only with --model
+
+    for label, text, status in section.rows(model):
+        yield from _hanging(label, text, STYLES.get(status, ""), "dim" if status == "unsupported" else "")
+    yield ""
 
 
 def _hints(hints: Sequence[Hint]) -> Iterator[Line]:
@@ -157,21 +180,7 @@ def _finding(finding: Finding, verbose: bool) -> Iterator[Line]:
 
 
 def _outcome(report: Report, machine: Machine, errors: Sequence[Finding]) -> Iterator[Line]:
-    count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}."
-    usable = report.recommendation.use_now
-    mended = "it is" if len(errors) == 1 else "they are"
-    if usable is None and machine.torch_fault:
-        yield ((f"{count} Nothing runs until torch can be imported.", "bold"),)
-    elif usable is None and not all(machine.lacks_code(gpu) for gpu in machine.nvidia):
-        yield ((f"{count} Until {mended} mended not every GPU can be used.", "bold"),)
-    elif usable is None:
-        yield ((f"{count} Nothing runs on the GPU until {mended} mended.", "bold"),)
-    elif machine.device == "cpu" and machine.all_gpus:
-        yield from _hanging(
-            "", f"{count} Until {mended} mended everything runs on the CPU, best with {usable}.", "", "bold"
-        )
-    else:
-        yield ((f"{count} Until {mended} mended, use {usable}.", "bold"),)
+    yield from _hanging("", _advice.until_mended(report, machine, len(errors)), "", "bold")
     if report.recommendation.next_step:
         yield "Next:"
         yield f"  {report.recommendation.next_step}"
@@ -185,15 +194,9 @@ def _unmet(report: Report) -> Iterator[Line]:
 
 def _recommendation(report: Report) -> Iterator[Line]:
     advice = report.recommendation
-    shown = {command for finding in report.findings for command in finding.fix}
-    if advice.use_now:
-        why = f": {advice.why[0]}" if advice.why and advice.why[0] else ""
-        yield from _hanging("", f"Use {advice.use_now}{why}.", "", "bold")
-    else:
-        yield (("No backend is ready yet.", "bold"),)
-    for reason in advice.why[1:]:
-        if "CUDA_VISIBLE_DEVICES" in reason:
-            yield from _hanging("", f"{reason}.")
-    if advice.next_step and advice.next_step not in shown:
+    yield from _hanging("", _advice.use(report), "", "bold")
+    for reason in _advice.besides(report):
+        yield from _hanging("", reason)
+    if _advice.is_new(report):
         yield f"For {advice.best}:  attn-doctor install {advice.best} --dry-run"
         yield f"  {advice.next_step}"

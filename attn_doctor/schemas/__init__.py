@@ -8,7 +8,12 @@ from typing import Any
 import msgspec
 
 
+def source(name: str) -> str:
+    """A schema as it is published."""
+    with open(os.path.join(os.path.dirname(__file__), f"{name}.json"), encoding="utf-8") as file:
+        return file.read()
+
+
 def load(name: str) -> dict[str, Any]:
     """A schema by its name: `facts`, `report`, `wheels`."""
-    with open(os.path.join(os.path.dirname(__file__), f"{name}.json"), "rb") as file:
-        return msgspec.json.decode(file.read(), type=dict[str, Any])
+    return msgspec.json.decode(source(name), type=dict[str, Any])

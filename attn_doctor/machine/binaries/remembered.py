@@ -9,16 +9,15 @@ from __future__ import annotations
 import binascii
 import os
 import stat
-import time
 from contextlib import suppress
 
 import msgspec
 
 from attn_doctor import __version__
+from attn_doctor.machine import cache
 
 SCHEMA = "attn-doctor/remembered/1"
 NAME = "remembered.json"
-OFF_VARIABLE = "ATTN_DOCTOR_NO_CACHE"
 MAX_FILES = 256
 MAX_BYTES = 1 << 20
 
@@ -76,26 +75,15 @@ class Memory:
     def _load(self) -> dict[str, Entry]:
         with suppress(*FAILURES):
             found = os.stat(self._place) if self._place else None
-            if self._place and found and stat.S_ISREG(found.st_mode) and _is_ours(found):
+            if self._place and found and stat.S_ISREG(found.st_mode) and cache.is_ours(found):
                 with open(self._place, "rb") as file:
                     return _decoded(file.read(MAX_BYTES + 1))
         return {}
 
 
 def place() -> str | None:
-    """The file of the cache; None where it is turned off, or nothing says where caches belong."""
-    if os.environ.get(OFF_VARIABLE):
-        return None
-    base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", "")
-    home = os.environ.get("HOME", "")
-    if not os.path.isabs(base) and os.name != "nt" and os.path.isabs(home) and os.path.isdir(home):
-        base = os.path.join(home, ".cache")
-    return os.path.join(base, "attn-doctor", NAME) if os.path.isabs(base) else None
-
-
-def _is_ours(found: os.stat_result) -> bool:
-    """Another user's cache is not believed, and not written into: `sudo` may keep the HOME of who called it."""
-    return not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+    """The file of the cache; None where there is to be none."""
+    return cache.place(NAME)
 
 
 def _decoded(data: bytes) -> dict[str, Entry]:
@@ -113,21 +101,5 @@ def _encoded(files: dict[str, Entry]) -> bytes:
 
 
 def _replace(target: str, data: bytes) -> None:
-    """Whole or not at all: two calls at once, or one that is interrupted, leave no half document."""
-    if len(data) > MAX_BYTES:
-        return
-    folder = os.path.dirname(target)
-    nearest = folder
-    while not os.path.exists(nearest):
-        nearest = os.path.dirname(nearest)
-    if not _is_ours(os.stat(nearest)):
-        return
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    temporary = f"{target}.{os.getpid()}.{time.time_ns()}"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-        os.replace(temporary, target)
-    finally:
-        with suppress(OSError):
-            os.unlink(temporary)
+    if len(data) <= MAX_BYTES:
+        cache.replace(target, data)

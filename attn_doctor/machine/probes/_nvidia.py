@@ -14,7 +14,7 @@ import msgspec
 from attn_doctor.knowledge.versions import digits
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run, which
 from attn_doctor.machine.probe import timeout_s
-from attn_doctor.machine.target import Target
+from attn_doctor.machine.target import Target, import_path
 
 MARKER = "ATTN_DOCTOR_NVML "
 SMI_FIELDS = "name,compute_cap,memory.total,driver_version"
@@ -107,7 +107,7 @@ def present(host: Host) -> bool:
 
 def begin(host: Host, _target: Target) -> None:
     """Start the NVML child, where there can be an NVML."""
-    pynvml = next((entry for entry in sys.path if os.path.isfile(os.path.join(entry, "pynvml.py"))), None)
+    pynvml = next((entry for entry in import_path() if os.path.isfile(os.path.join(entry, "pynvml.py"))), None)
     if pynvml and present(host):
         script = os.path.join(os.path.dirname(os.path.dirname(__file__)), "children", "nvml.py")
         host.start("nvml", [sys.executable, "-I", "-S", script, pynvml])

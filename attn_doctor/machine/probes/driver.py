@@ -57,6 +57,15 @@ def read(host: Host, _target: Target) -> Reading[Driver]:
     return Absent(("NVML", "nvidia-smi", PROC_VERSION))
 
 
+def from_files(host: Host) -> Reading[Driver] | None:
+    """The driver that is loaded, without asking it anything; None where no file says so."""
+    try:
+        loaded = parse_proc_version(host.read_text(PROC_VERSION) or "")
+    except CannotLook:
+        return None
+    return Known(Driver(loaded[0], None, loaded[1]), source=PROC_VERSION) if loaded else None
+
+
 def _driver(edit: Edit, _key: str, value: str) -> None:
     if value == "none":
         edit.readings["driver"] = Absent(("what-if",))

@@ -87,6 +87,22 @@ def _nvidia_gpus(  # noqa: PLR0911 - one return a source
     return (), ""
 
 
+def from_files(host: Host) -> Reading[tuple[Gpu, ...]] | None:
+    """The GPUs that a loaded driver lists, where the table of products knows all of them; None where it does not.
+
+    A container sees them all under /proc and may use fewer: then the device files are fewer as well.
+    """
+    found = tuple(_gpu(index, name, None, None) for index, name in enumerate(_models(host)))
+    try:
+        devices = [name for name in host.list_dir("/dev") if digits(name.removeprefix("nvidia"))]
+    except CannotLook:
+        return None
+    devices = [name for name in devices if name.startswith("nvidia")]
+    if not found or len(devices) != len(found) or any(gpu.compute_capability is None for gpu in found):
+        return None
+    return Known(found, source=PROC_GPUS)
+
+
 def _from_nvml(answer: _nvidia.Nvml) -> tuple[Gpu, ...]:
     alive = [_from_device(device) for device in answer.devices]
     lost = [Gpu(gpu.index, "a GPU that does not answer", "nvidia", fault=gpu.error) for gpu in answer.lost]

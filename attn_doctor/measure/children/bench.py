@@ -21,7 +21,10 @@ SETS = 3  # of inputs, taken in turn: no call finds the last one's in the cache
 FLUSH_BYTES = 256 << 20  # more than any second-level cache
 WARM_S = 0.2
 LEAST_S = 2e-4  # what one reading of the clock has to span
-NO_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
+NO_MEMORY = (
+    *("can't allocate memory", "out of memory", "not enough memory"),
+    "Resource temporarily unavailable",  # no room for the stack of a thread
+)
 
 
 def main() -> None:

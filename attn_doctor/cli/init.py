@@ -1,0 +1,54 @@
+"""attn-doctor init."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from typer import Option
+
+from attn_doctor.cli import options
+from attn_doctor.errors import UsageError
+
+
+def init(
+    python: options.PythonPath = None,
+    venv: options.Venv = None,
+    facts: options.FactsFile = None,
+    what_if: options.WhatIfs = [],  # noqa: B006 - typer makes a new list for every call
+    need: options.Needs = [],  # noqa: B006
+    dry_run: Annotated[bool, Option("--dry-run", help="Print it and write nothing.")] = False,
+    force: Annotated[bool, Option("--force", help="Take the place of a policy that is there.")] = False,
+    schema: Annotated[bool, Option("--schema", help="Print the JSON Schema of policies, for editors.")] = False,
+    output: options.Output = None,
+) -> None:
+    """Write a first policy from this machine: into pyproject.toml where there is one, else attn-doctor.toml.
+
+    It is shown as well. It requires what runs here today, and `attn-doctor check` holds every machine to it.
+    """
+    if schema:
+        from attn_doctor.schemas import source
+
+        options.write(source("policy"), output, exact=True)
+        return
+    from attn_doctor.judgement import check
+    from attn_doctor.judgement import need as needs
+    from attn_doctor.policy import find, write
+
+    path, data = write.place()
+    before = write.existing(path, data)
+    printed = dry_run or output is not None
+    if before and not (force or printed):
+        raise UsageError(f"there is a policy already: {before}", "--force writes it anew, --dry-run only prints one.")
+    report = check.check(options.gather_facts(python, venv, facts, what_if), needs.parse(need))
+    folder = os.path.dirname(path)
+    own_file = data is None or os.path.exists(os.path.join(folder, find.OWN_FILE))
+    target = ("venv", venv) if venv else ("python", python) if python else None
+    text = write.text(write.draft(report, need, folder, target), own_file=own_file)
+    options.write(text, output, exact=True)
+    if printed:
+        return
+    if own_file:
+        path = os.path.join(folder, find.OWN_FILE)
+    write.write(path, text.encode() if own_file else write.placed(data or b"", find.shown(path), text))
+    options.progress(f"attn-doctor: written to {find.shown(path)}; attn-doctor check holds this machine to it")

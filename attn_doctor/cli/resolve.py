@@ -1,0 +1,87 @@
+"""attn-doctor resolve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_doctor.cli import _verdict, options
+
+if TYPE_CHECKING:
+    from attn_doctor.judgement.resolution import Resolution
+
+FORMATS = ("text", "json", "env")
+UNREADABLE = 3
+
+
+def resolve(
+    backend: Annotated[
+        str | None,
+        typer.Argument(metavar="[BACKEND]", help="The one you would like best.  [default: flash_attention_2]"),
+    ] = None,
+    chain: Annotated[
+        str | None, typer.Option("--chain", metavar="A,B,C", help="These in turn, in place of sdpa and eager.")
+    ] = None,
+    framework: Annotated[
+        str | None,
+        typer.Option("--for", metavar="FRAMEWORK", help="In the words of transformers, diffusers, vllm, sglang ..."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 where the first of the chain does not run.")] = False,
+    python: options.PythonPath = None,
+    venv: options.Venv = None,
+    facts: options.FactsFile = None,
+    what_if: options.WhatIfs = [],  # noqa: B006 - typer makes a new list for every call
+    need: options.Needs = [],  # noqa: B006
+    require: options.Requires = [],  # noqa: B006
+    fail_on: options.FailOnBesides = None,
+    ignore: options.Ignored = [],  # noqa: B006
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="text, json or env (lines of NAME=value).")
+    ] = "text",
+    output: options.Output = None,
+    offline: options.Offline = False,
+    deep: options.Deep = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Walk down a chain of backends and print the first that runs here.
+
+    On standard output stands the answer alone; why others were passed over is said on standard error. Exit 1: nothing
+    of the chain runs, or --strict and a fall back.
+    """
+    from textwrap import wrap
+
+    from attn_doctor.judgement import names, resolution
+    from attn_doctor.judgement import need as needs
+    from attn_doctor.judgement.view import Machine
+    from attn_doctor.reporters import _resolution
+    from attn_doctor.reporters._lines import WIDTH
+
+    options.one_of("--format", form, FORMATS)
+    del offline  # nothing is asked of the network
+    needed = needs.parse(need)
+    listed = [names.backend(one.strip()) for one in chain.split(",") if one.strip()] if chain is not None else None
+    walked = resolution.chain_of(backend, listed, framework)
+    judged = _verdict.is_asked([], require, fail_on, ignore)
+    found = options.gather_facts(python, venv, facts, what_if, deep)
+    answer = resolution.resolve(Machine(found), walked, needed, framework)
+    exact = form != "text"
+    if form == "json":
+        text = _resolution.document(answer)
+    elif form == "env":
+        text = _resolution.variables(answer)
+    else:
+        text = _resolution.text(answer, verbose=verbose)
+    options.write(text, output, exact=exact)
+    for warning in _resolution.warnings(answer):
+        for line in wrap(f"attn-doctor: {warning}", WIDTH, subsequent_indent="  ", break_long_words=False):
+            options.progress(line)
+    options.say_fault()
+    code = _verdict.verdict(found, None, [], require, fail_on, ignore) if judged else 0
+    raise typer.Exit(_code(answer, strict) or code)
+
+
+def _code(answer: Resolution, strict: bool) -> int:
+    if answer.backend is None:
+        return UNREADABLE if answer.unreadable else 1
+    return 1 if strict and answer.fell_back else 0

@@ -1,0 +1,132 @@
+"""`attn-doctor mcp` answers the official SDK's own client over stdio, and offers nothing that changes anything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import jsonschema
+import pytest
+from mcp import Client, StdioServerParameters, stdio_client
+
+import attn_doctor
+import imagined
+from support import clean_environment
+
+L4 = ["gpu=NVIDIA L4", "torch=2.8.0+cu128", "python=3.12"]
+SCHEMAS = Path(attn_doctor.__file__).parent / "schemas"
+READS = {"check", "resolve", "install_plan", "repair_plan", "wheels", "explain", "rule", "snippet", "docker"}
+LOG = "nvcc fatal   : Unsupported gpu architecture 'compute_120'\nerror: command '/usr/local/cuda/bin/nvcc' failed\n"
+# a call, and the schema that its answer validates against; None: it has none
+CALLS: list[tuple[str, dict[str, Any], str | None]] = [
+    ("check", {"machine": L4, "need": ["causal"]}, "report"),
+    ("resolve", {"machine": L4, "framework": "diffusers"}, "resolution"),
+    ("install_plan", {"machine": L4, "backend": "fa2"}, "plan"),
+    ("repair_plan", {"machine": L4}, "plan"),
+    ("wheels", {"machine": L4, "limit": 2}, "wheels"),
+    ("explain", {"log": LOG}, "diagnosis"),
+    ("rule", {"code": "ad103"}, None),
+    ("snippet", {"machine": L4, "framework": "transformers"}, "snippet"),
+    ("docker", {"machine": L4}, "docker"),
+]
+# what an assistant may be talked into: each is refused, and leaves no trace
+REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("wheels", {"backend": "refresh"}),
+    ("wheels", {"backend": "--output=trace"}),
+    ("check", {"need": ["--output=trace"]}),
+    ("check", {"what_if": ["--output=trace"]}),
+    ("check", {"machine": ["--output=trace"]}),
+    ("check", {"machine": L4, "venv": "."}),
+    ("check", {"venv": "evil"}),
+    ("check", {"venv": "--python=evil/bin/python"}),
+    ("snippet", {"framework": "--output=trace"}),
+    ("snippet", {"framework": "vllm", "backend": "--output=trace"}),
+    ("explain", {"log": "x", "what_if": ["--", "touch", "trace"]}),
+    ("rule", {"code": "--list"}),
+    ("install_plan", {"backend": "--yes", "machine": L4}),
+    ("install_plan", {"method": "wheel --yes", "machine": L4}),
+    ("docker", {"backend": "--check=/etc/passwd"}),
+]
+
+
+async def talk(folder: Path) -> dict[str, Any]:
+    """One session: the tools, every call, and what may not be."""
+    server = StdioServerParameters(
+        command=sys.executable, args=["-m", "attn_doctor", "mcp"], cwd=folder, env=clean_environment()
+    )
+    async with Client(stdio_client(server)) as client:
+        tools = (await client.list_tools()).tools
+        answers = [await client.call_tool(name, given) for name, given, _ in CALLS]
+        refused = [await client.call_tool(name, given) for name, given in REFUSED]
+    return {"tools": tools, "answers": answers, "refused": refused}
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("project")
+    # an environment that lies: to examine it, its interpreter would have to be run
+    evil = folder / "evil" / "bin"
+    evil.mkdir(parents=True)
+    (evil / "python").write_text(f"#!/bin/sh\ntouch '{folder}/trace'\n")
+    (evil / "python").chmod(0o755)
+    before = sorted(folder.rglob("*"))
+    found = anyio.run(talk, folder)
+    return found | {"left": [path for path in sorted(folder.rglob("*")) if path not in before]}
+
+
+def test_every_tool_only_reads(session: dict[str, Any]) -> None:
+    assert {tool.name for tool in session["tools"]} == READS
+    for tool in session["tools"]:
+        assert tool.annotations.read_only_hint
+        assert not tool.annotations.destructive_hint
+        assert tool.description
+        for given in tool.input_schema.get("properties", {}).values():
+            assert given.get("description"), tool.name
+    assert session["left"] == [], "nothing was written"
+
+
+def test_every_answer_is_what_the_command_prints(session: dict[str, Any]) -> None:
+    for (name, given, schema), answer in zip(CALLS, session["answers"], strict=True):
+        assert not answer.is_error, (name, answer.content)
+        if schema is not None:
+            shape = json.loads((SCHEMAS / f"{schema}.json").read_text(encoding="utf-8"))
+            jsonschema.validate(answer.structured_content, shape, cls=jsonschema.Draft202012Validator)
+        assert json.loads(answer.content[0].text) == answer.structured_content, "for clients that read text"
+        if name == "check":
+            assert answer.structured_content == imagined.judged(*given["machine"], need=("causal",))
+    by_name = {call[0]: answer.structured_content for call, answer in zip(CALLS, session["answers"], strict=True)}
+    assert by_name["explain"]["verdict"] == "failure"
+    assert "AD103" in by_name["rule"]["text"]
+    assert by_name["resolve"]["word"] == "native"
+    assert by_name["install_plan"]["possible"]
+
+
+def test_what_changes_runs_or_writes_is_refused(session: dict[str, Any]) -> None:
+    for (name, given), answer in zip(REFUSED, session["refused"], strict=True):
+        assert answer.is_error, (name, given)
+        assert "Traceback" not in answer.content[0].text
+
+
+def test_the_list_for_people() -> None:
+    called = imagined.call("mcp", "--list")
+    assert {line.split()[0] for line in called.out.splitlines() if not line.startswith(" ")} == READS
+    assert max(map(len, called.out.splitlines())) <= 80
+
+
+def test_without_the_sdk_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "mcp.py").write_text("raise ModuleNotFoundError(\"No module named 'mcp'\", name='mcp')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "attn_doctor", "mcp"],
+        env=clean_environment() | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'attn-doctor[mcp]'" in done.stderr
+    assert "Traceback" not in done.stderr
