@@ -28,7 +28,7 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 	@touch $@
 
 test: dev check  ## install, lint, type-check and run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 check: dev  ## lint, format and types
 	$(BIN)/ruff check .

@@ -1,5 +1,18 @@
-"""python -m attn_doctor."""
+"""python -m attn_doctor, and the command itself."""
 
-from attn_doctor.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def run() -> None:
+    """The command line; an interrupt while it is still being imported ends as one that comes later."""
+    try:
+        from attn_doctor.cli import main
+    except KeyboardInterrupt:
+        sys.exit(130)
+    main()
+
+
+if __name__ == "__main__":
+    run()

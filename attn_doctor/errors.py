@@ -91,6 +91,15 @@ class NoAnswer(AttnDoctorError):
         super().__init__(f"torch does not run in the target: {reason}", "attn-doctor check says why and what to do.")
 
 
+class NoTorch(AttnDoctorError):
+    """There is nothing to measure: the target has no torch."""
+
+    exit_code = 3
+
+    def __init__(self, where: str, hint: str) -> None:
+        super().__init__(f"torch is not installed in {where}", hint)
+
+
 class NoBackend(AttnDoctorError):
     """No backend of a chain runs here, or, where a fall back was not allowed, the first does not."""
 

@@ -153,10 +153,13 @@ def _resolution(question: Question, host: Host | None) -> Resolution:
     """Raises UsageError for names and needs that there are not, and nothing else."""
     from attn_doctor.judgement import need as needs
     from attn_doctor.judgement import resolution as judgement
+    from attn_doctor.judgement import words
     from attn_doctor.judgement.view import Machine
 
     backend, chain, need, framework = question
     needed = needs.parse(need)
+    if framework is not None:
+        words.framework(framework)  # a wrong name is an error of the caller, also where the chain asks nothing of it
     walked = judgement.chain_of(backend, chain, framework)
     try:
         return judgement.resolve(Machine(_facts(walked, host)), walked, needed, framework)

@@ -53,26 +53,52 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+# every way to this machine's own target, in a project whose files lead to a program
+TRAPPED: list[tuple[str, dict[str, Any]]] = [
+    ("check", {}),
+    ("check", {"venv": "gone"}),
+    ("resolve", {}),
+    ("install_plan", {"backend": "fa2"}),
+    ("repair_plan", {}),
+    ("repair_plan", {"venv": "gone"}),
+    ("wheels", {"limit": 1}),
+    ("snippet", {"framework": "transformers"}),
+    ("docker", {}),
+    ("explain", {"log": LOG}),
+]
+
+
 async def talk(folder: Path) -> dict[str, Any]:
     """One session: the tools, every call, and what may not be."""
     server = StdioServerParameters(
-        command=sys.executable, args=["-m", "attn_doctor", "mcp"], cwd=folder, env=clean_environment()
+        command=str(Path(sys.executable).with_name("attn-doctor")), args=["mcp"], cwd=folder, env=clean_environment()
     )
     async with Client(stdio_client(server)) as client:
         tools = (await client.list_tools()).tools
         answers = [await client.call_tool(name, given) for name, given, _ in CALLS]
         refused = [await client.call_tool(name, given) for name, given in REFUSED]
-    return {"tools": tools, "answers": answers, "refused": refused}
+        trapped = [await client.call_tool(name, given) for name, given in TRAPPED]
+    return {"tools": tools, "answers": answers, "refused": refused, "trapped": trapped}
+
+
+def trap(folder: Path) -> None:
+    """A policy, an environment whose interpreter is gone, and a module of a known name: each leads to a program."""
+    trace = f"#!/bin/sh\ntouch '{folder}/trace'\n"
+    for path in (folder / "evil" / "bin" / "python", folder / "home" / "python3.12"):
+        path.parent.mkdir(parents=True)
+        path.write_text(trace)
+        path.chmod(0o755)
+    (folder / "attn-doctor.toml").write_text('target.python = "evil/bin/python"\n')
+    (folder / "gone" / "bin").mkdir(parents=True)
+    (folder / "gone" / "bin" / "python").symlink_to(folder / "nowhere")
+    (folder / "gone" / "pyvenv.cfg").write_text(f"home = {folder / 'home'}\nversion = 3.12.3\n")
+    (folder / "typer.py").write_text("open('trace', 'w')\n")
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("project")
-    # an environment that lies: to examine it, its interpreter would have to be run
-    evil = folder / "evil" / "bin"
-    evil.mkdir(parents=True)
-    (evil / "python").write_text(f"#!/bin/sh\ntouch '{folder}/trace'\n")
-    (evil / "python").chmod(0o755)
+    trap(folder)
     before = sorted(folder.rglob("*"))
     found = anyio.run(talk, folder)
     return found | {"left": [path for path in sorted(folder.rglob("*")) if path not in before]}
@@ -103,6 +129,16 @@ def test_every_answer_is_what_the_command_prints(session: dict[str, Any]) -> Non
     assert "AD103" in by_name["rule"]["text"]
     assert by_name["resolve"]["word"] == "native"
     assert by_name["install_plan"]["possible"]
+
+
+def test_no_program_is_run_that_the_project_leads_to(session: dict[str, Any]) -> None:
+    """Nothing was left by any of them, as the first test sees; the question is answered all the same."""
+    for (name, given), answer in zip(TRAPPED, session["trapped"], strict=True):
+        assert not answer.is_error, (name, given, answer.content)
+        if name == "check":
+            (gone,) = [one for one in answer.structured_content["findings"] if one["code"] == "AD319"] or [None]
+            assert (gone is not None) is ("venv" in given)
+            assert gone is None or "no other Python" not in gone["detail"], "nobody looked"
 
 
 def test_what_changes_runs_or_writes_is_refused(session: dict[str, Any]) -> None:

@@ -66,6 +66,13 @@ def test_the_script_does_what_the_plan_says() -> None:
         assert step["command"][-1] in script
 
 
+def test_a_script_with_nothing_to_do_names_no_package() -> None:
+    script = repair("--format", "sh", keys=()).out
+    assert "None" not in script
+    assert script.splitlines()[1:3] == [f"# attn-doctor {attn_doctor.__version__}", "# nothing to repair"]
+    assert ": torch 2.9.1+cu128 for " in repair("--format", "sh", keys=A100).out.splitlines()[1]
+
+
 def test_no_posix_script_for_windows() -> None:
     keys = ("os=windows", "gpu=NVIDIA GeForce RTX 4060", "torch=2.8.0+cpu")
     assert repair("--format", "sh", keys=keys).code == 2

@@ -49,9 +49,9 @@ def test_nothing_was_ever_changed(cli: Callable[..., Ran], state: dict[str, str]
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (("rollback", "0007", "--yes"), 1),
-        (("rollback", "../..", "--yes"), 1),
-        (("history", "--prune", "0007"), 1),
+        (("rollback", "0007", "--yes"), 2),
+        (("rollback", "../..", "--yes"), 2),
+        (("history", "--prune", "0007"), 2),
         (("history", "--format", "sarif"), 2),
         (("history", "--all"), 2),
         (("rollback", "--python", "python"), 2),
@@ -65,6 +65,16 @@ def test_calls_that_cannot_be_done(
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.strip()
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("arguments", [("rollback", "xx", "--yes"), ("history", "--prune", "xx")])
+def test_a_change_that_is_not_there(
+    cli: Callable[..., Ran], state: dict[str, str], venv: Path, arguments: tuple[str, ...]
+) -> None:
+    said = " ".join(cli(*arguments, "--venv", venv, env=state).err.split())
+    assert "there is no change xx of" in said
+    assert "not done" not in said
+    assert "attn-doctor history" in said
 
 
 def test_a_target_that_never_was(cli: Callable[..., Ran], state: dict[str, str], tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attn_doctor.cli import options
-from attn_doctor.errors import AttnDoctorError, NoAnswer, UsageError
+from attn_doctor.cli import _target, options
+from attn_doctor.errors import AttnDoctorError, UsageError
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.report import Report
@@ -47,8 +47,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     hints: bool
 
 
-def wished(asked: Asked, facts: Facts, device: str, budget_s: float | None, seed: int) -> tuple[Wish, str]:
-    """What to measure, and the folder of the environment. Raises UsageError, BadInput, NoAnswer."""
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """The folder of the environment, and the device that `check` speaks of."""
+
+    prefix: str
+    device: str
+
+
+def wished(asked: Asked, facts: Facts, device: str, budget_s: float | None, seed: int) -> tuple[Wish, Judged]:
+    """What to measure, and what `check` judges there. Raises UsageError, BadInput, NoTorch, NoAnswer."""
     from attn_doctor.judgement import measured
     from attn_doctor.judgement.check import check
     from attn_doctor.judgement.need import parse
@@ -56,14 +63,12 @@ def wished(asked: Asked, facts: Facts, device: str, budget_s: float | None, seed
     from attn_doctor.measure.run import Wish
 
     machine, report = Machine(facts), check(facts, parse([]))
-    if machine.torch is None or machine.python is None or not machine.python.executable:
-        raise NoAnswer("there is no torch to measure: attn-doctor check says what is here")
-    on = device if device != "auto" else "cuda" if machine.device in ("cuda", "rocm") else "cpu"
+    python, on = _target.measurable(machine, device)
     dtype = asked.dtype if asked.dtype != "auto" else _dtype(machine, on)
     preset = _preset(asked, on)
     shapes, directions = _grid(asked, preset, dtype)
     wish = Wish(
-        python=machine.python.executable,
+        python=python,
         preset=preset,
         subjects=subjects(asked.names, report, machine),
         shapes=shapes,
@@ -78,7 +83,7 @@ def wished(asked: Asked, facts: Facts, device: str, budget_s: float | None, seed
         memory_bytes=free_memory_bytes() if on == "cpu" else None,
         step=_train(asked, preset, on),
     )
-    return wish, machine.python.prefix
+    return wish, Judged(prefix=machine.python.prefix if machine.python else "", device=measured.device(machine))
 
 
 def _dtype(machine: Machine, on: str) -> str:
@@ -93,6 +98,14 @@ def _dtype(machine: Machine, on: str) -> str:
 def _preset(asked: Asked, on: str) -> str:
     from attn_doctor.measure.shapes import presets
 
+    if asked.shapes and asked.model:
+        raise UsageError("--shape and --model: give one")
+    one_number = next((name for name in ("batch", "length") if getattr(asked, name) is not None), None)
+    if one_number and not asked.model and asked.preset != TRAINING and not asked.hints:
+        raise UsageError(
+            f"--{one_number} is for --model and the training step",
+            "A shape of your own: --shape BATCHxLENGTHxHEADSxHEAD_DIM.",
+        )
     if asked.shapes or asked.model:
         if asked.preset is not None:
             raise UsageError(f"--preset {asked.preset} and {'--shape' if asked.shapes else '--model'}: give one")
@@ -149,18 +162,10 @@ def _train(asked: Asked, preset: str, on: str) -> Train | None:
 
 def subjects(names: Sequence[str], report: Report, machine: Machine) -> tuple[str, ...]:
     """The backends to measure: those that are ready, or the named ones, which have to be. Raises UsageError."""
-    from attn_doctor.judgement import names as known
-    from attn_doctor.measure.verify import CALLED, KERNELS
+    from attn_doctor.measure.verify import CALLED
 
     ready = [verdict.name for verdict in report.backends if verdict.status == "ready" and verdict.name in CALLED]
-    asked = []
-    for name in names:
-        backend, _, kernel = name.partition(".")
-        asked.append(f"{known.backend(backend)}.{kernel}" if kernel else known.backend(backend))
-        if kernel and (asked[-1].partition(".")[0] != "sdpa" or kernel not in KERNELS["cuda"]):
-            raise UsageError(
-                f"{name}: expected a backend, or one kernel of sdpa: sdpa.{', sdpa.'.join(KERNELS['cuda'])}"
-            )
+    asked = [_target.subject(name) for name in names]
     missing = next((name for name in asked if name.partition(".")[0] not in ready), None)
     if missing is not None:
         reasons = next((one.reasons for one in report.backends if one.name == missing and one.status != "ready"), ())
@@ -188,17 +193,18 @@ def earlier(file: str) -> Benchmark:
     return read(options.read_document(file), "standard input" if file == "-" else file)
 
 
-def keep(one: Benchmark, prefix: str) -> None:
+def keep(one: Benchmark, judged: Judged) -> None:
     """The ranking in one small file for each environment, in attn-doctor's own folder, where `check` finds it.
 
-    A convenience: where there is no place for it, the benchmark itself stands.
+    Of the device alone that `check` judges: a run on the CPU says nothing of the GPU beside it. A convenience: where
+    there is no place for it, the benchmark itself stands.
     """
     from attn_doctor.execute import folders
     from attn_doctor.machine.probes.measured import FOLDER, file_name, parse
     from attn_doctor.measure import kept
 
-    found = kept.digest(one, os.path.realpath(prefix))
-    if found is None:
+    found = kept.digest(one, os.path.realpath(judged.prefix))
+    if found is None or found.device != judged.device:
         return
     with suppress(OSError, AttnDoctorError):
         path = os.path.join(folders.made(FOLDER), file_name(found.prefix))
@@ -210,7 +216,9 @@ def keep(one: Benchmark, prefix: str) -> None:
 
 
 def free_memory_bytes() -> int | None:
-    """What this process may still take, of the machine and of its control group."""
+    """What this process may still take, of the machine and of its control group; known on Linux alone."""
+    if sys.platform != "linux":
+        return None
     from attn_doctor.execute.supervise.room import look
 
     room = look(os.getpid())

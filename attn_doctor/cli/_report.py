@@ -70,7 +70,10 @@ def rooted(report: Report, form: str) -> Report:
 def _rooted(finding: Finding, root: str) -> Finding:
     if finding.location is None:
         return finding
-    relative = os.path.relpath(os.path.realpath(finding.location.file), os.path.realpath(root))
+    try:
+        relative = os.path.relpath(os.path.realpath(finding.location.file), os.path.realpath(root))
+    except ValueError:  # another drive
+        return finding
     if relative.startswith(".."):
         return finding
     place = msgspec.structs.replace(finding.location, file=relative.replace(os.sep, "/"))

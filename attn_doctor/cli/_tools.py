@@ -2,7 +2,8 @@
 
 Every tool is the command itself in a process of its own: the answer is what the command line prints, nothing is
 remembered from call to call, and what goes wrong costs one call. A value reaches it as `--option=value`, so that none
-is taken for an option; no tool has a way to what installs, writes a file, runs a program or asks the network.
+is taken for an option; no tool has a way to what installs, writes a file or asks the network, and none runs a Python
+that an argument, a policy or an environment leads to.
 """
 
 from __future__ import annotations
@@ -24,9 +25,14 @@ from pydantic import Field
 from attn_doctor import __version__
 from attn_doctor.cli.rule import text as rule_text
 from attn_doctor.errors import UsageError
+from attn_doctor.machine.target import RUN_NO_PYTHON
 from attn_doctor.reporters._lines import hanging, printed
 
 TIMEOUT_S = 300
+# as `python -m attn_doctor`, which would look for every module in the working folder first: that is the project's
+COMMAND = (
+    "import sys;sys.path[:]=filter(None,sys.path);import runpy;runpy.run_module('attn_doctor',None,'__main__',True)"
+)
 MOST_TEXT = 16 << 20  # characters of a log
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 INSTRUCTIONS = """attn-doctor says which attention backends (sdpa, FlashAttention, xFormers ...) run on this machine, \
@@ -235,7 +241,8 @@ async def _run(words: Sequence[str], read: bytes) -> tuple[int, bytes, str]:
     """Exit code, standard output, and what was said of it."""
     try:
         with anyio.fail_after(TIMEOUT_S):
-            done = await anyio.run_process([sys.executable, "-m", "attn_doctor", *words], input=read, check=False)
+            command = [sys.executable, "-c", COMMAND, *words]
+            done = await anyio.run_process(command, input=read, check=False, env=os.environ | {RUN_NO_PYTHON: "1"})
     except TimeoutError as error:
         raise ToolError(f"attn-doctor {words[0]} did not answer within {TIMEOUT_S} s") from error
     return done.returncode, done.stdout, done.stderr.decode("utf-8", "replace").strip()

@@ -18,7 +18,7 @@ DEVICES = ("auto", "cpu", "cuda")
 FORMATS = ("text", "json", "html", "png")
 DTYPES = ("auto", "bf16", "fp16", "fp32")
 PASSES = ("forward", "backward", "both")
-INTERRUPTED = 130
+INTERRUPTED, NOTHING_MEASURED = 130, 3
 
 
 def bench(
@@ -115,7 +115,7 @@ def bench(
         hints=hints,
     )
     seeded = secrets.randbelow(HIGHEST_SEED) if seed is None else seed
-    wish, prefix = _bench.wished(asked, options.gather_facts(python, venv, None, []), device, budget_s, seeded)
+    wish, judged = _bench.wished(asked, options.gather_facts(python, venv, None, []), device, budget_s, seeded)
     progress = _bench.Progress(budget_s)
     try:
         found = run(wish, progress.tell)
@@ -124,8 +124,18 @@ def bench(
     found = held_against(found, earlier) if earlier else found
     _write(privacy.told(found, privacy.of_this_process()), form, output)
     if keep:
-        _bench.keep(found, prefix)
-    raise typer.Exit(INTERRUPTED if found.interrupted else 0)
+        _bench.keep(found, judged)
+    raise typer.Exit(_code(found))
+
+
+def _code(found: Benchmark) -> int:
+    """3 where there is no answer: nothing could be measured."""
+    from attn_doctor.measure.benchmark import MEASURED
+
+    if found.interrupted:
+        return INTERRUPTED
+    rows = [row.status for row in found.timings] + [row.status for row in found.steps]
+    return 0 if MEASURED in rows else NOTHING_MEASURED
 
 
 def _refuse_early(form: str, output: str | None) -> None:

@@ -60,7 +60,8 @@ def _shell(name: str | None) -> str:
     if found in SHELLS:
         return found
     if name is None:
-        raise UsageError(f"completion for which shell? {given or 'nothing'} is not one of them", _listed())
+        why = f"{given} of $SHELL is not one of them" if given else "$SHELL is empty"
+        raise UsageError(f"completion for which shell? {why}", _listed())
     from difflib import get_close_matches
 
     near = get_close_matches(found, SHELLS, n=1)

@@ -29,6 +29,8 @@ def history(
         raise UsageError("--all lists every target: it goes without --python and --venv")
     target = None if everything else _change.known_target(python, venv)
     for identifier in prune:
+        listing.known(target, identifier)  # all of them, before one is removed
+    for identifier in prune:
         listing.prune(target, identifier)
         options.progress(f"attn-doctor: the copy from before {identifier} is removed; it can no longer be rolled back")
     found = listing.listed(target)

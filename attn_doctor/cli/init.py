@@ -44,11 +44,24 @@ def init(
     folder = os.path.dirname(path)
     own_file = data is None or os.path.exists(os.path.join(folder, find.OWN_FILE))
     target = ("venv", venv) if venv else ("python", python) if python else None
-    text = write.text(write.draft(report, need, folder, target), own_file=own_file)
+    draft = write.draft(report, need, folder, target)
+    text = write.text(draft, own_file=own_file)
     options.write(text, output, exact=True)
     if printed:
         return
     if own_file:
         path = os.path.join(folder, find.OWN_FILE)
     write.write(path, text.encode() if own_file else write.placed(data or b"", find.shown(path), text))
-    options.progress(f"attn-doctor: written to {find.shown(path)}; attn-doctor check holds this machine to it")
+    _say_how_to_check(find.shown(path), target if draft.target is None else None)
+
+
+def _say_how_to_check(path: str, outside: tuple[str, str] | None) -> None:
+    """`outside`: the option and the path of a target that lies elsewhere, and which the policy therefore leaves out."""
+    options.progress(f"attn-doctor: written to {path}")
+    if outside is None:
+        options.progress("  attn-doctor check holds this machine to it")
+        return
+    from shlex import quote
+
+    options.progress("  without its target, which lies outside the project; it is held to it by:")
+    options.progress(f"  attn-doctor check --{outside[0]} {quote(outside[1])}")

@@ -28,5 +28,5 @@ def mcp(
     if sys.stdin is None or sys.stdout is None:
         raise BadInput("attn-doctor mcp talks over standard input and output, and they are closed")
     if sys.stdin.isatty():
-        options.progress("attn-doctor: waiting for a client on standard input, as a client starts it; Ctrl-C ends it")
+        options.progress("attn-doctor: waiting for a client on standard input; Ctrl-C ends it")
     _tools.serve()

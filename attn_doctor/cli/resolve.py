@@ -49,13 +49,10 @@ def resolve(
     On standard output stands the answer alone; why others were passed over is said on standard error. Exit 1: nothing
     of the chain runs, or --strict and a fall back.
     """
-    from textwrap import wrap
-
     from attn_doctor.judgement import names, resolution
     from attn_doctor.judgement import need as needs
     from attn_doctor.judgement.view import Machine
     from attn_doctor.reporters import _resolution
-    from attn_doctor.reporters._lines import WIDTH
 
     options.one_of("--format", form, FORMATS)
     del offline  # nothing is asked of the network
@@ -65,20 +62,21 @@ def resolve(
     judged = _verdict.is_asked([], require, fail_on, ignore)
     found = options.gather_facts(python, venv, facts, what_if, deep)
     answer = resolution.resolve(Machine(found), walked, needed, framework)
+    code = _code(answer, strict)
+    if judged:
+        code = code or _verdict.verdict(found, None, [], require, fail_on, ignore)
     exact = form != "text"
     if form == "json":
         text = _resolution.document(answer)
     elif form == "env":
-        text = _resolution.variables(answer)
+        text = _resolution.variables(answer, failed=code != 0)
     else:
         text = _resolution.text(answer, verbose=verbose)
     options.write(text, output, exact=exact)
-    for warning in _resolution.warnings(answer):
-        for line in wrap(f"attn-doctor: {warning}", WIDTH, subsequent_indent="  ", break_long_words=False):
-            options.progress(line)
+    for line in _resolution.spoken(answer):
+        options.progress(line)
     options.say_fault()
-    code = _verdict.verdict(found, None, [], require, fail_on, ignore) if judged else 0
-    raise typer.Exit(_code(answer, strict) or code)
+    raise typer.Exit(code)
 
 
 def _code(answer: Resolution, strict: bool) -> int:

@@ -18,11 +18,12 @@ def rollback(
     venv: options.Venv = None,
 ) -> None:
     """Put the target back to before a change: its copy comes back by renames; what is there now is kept aside."""
-    from attn_doctor.execute import recover
+    from attn_doctor.execute import listing, recover
 
     if _change.put_back_first(python, venv) and identifier is None:
         raise typer.Exit(0)
-    change = recover.choose(_change.known_target(python, venv), identifier)
+    target = _change.known_target(python, venv)
+    change = recover.choose(target, None) if identifier is None else listing.known(target, identifier)
     options.progress(f"{change.target} goes back to before {change.id} ({change.title}, {change.at})")
     for warning in recover.cautions(change):
         options.progress(f"note: {warning}")

@@ -64,6 +64,9 @@ def snippet(
         from attn_doctor.cli import _model
         from attn_doctor.judgement import check
 
+        named = None if python or venv or facts else options.policy_target()
+        if named:  # the environment that the facts are of
+            python, venv = named.python, named.venv
         supports = _model.added(check.check(found, needed), model, python, venv, facts).model
     # what is passed over may name a path: it goes where code goes
     machine = Machine(_report.cleaned_facts(found, from_file=facts is not None))
@@ -71,6 +74,6 @@ def snippet(
     text = as_json(made) if form == "json" else printed([made.text.rstrip("\n")])
     options.write(text, output, exact=form == "json")
     if resolved is not None:
-        for line in _resolution.warnings(resolved):
-            options.progress(f"attn-doctor: {line}")
+        for line in _resolution.spoken(resolved):
+            options.progress(line)
     raise typer.Exit(0 if made.backend or resolved is None else 1)

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.cli import options
-from attn_doctor.errors import NoAnswer, UsageError
+from attn_doctor.cli import INTERRUPTED, options
+from attn_doctor.errors import UsageError
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.report import Report
     from attn_doctor.judgement.view import Machine
 
 HIGHEST_SEED = 1 << 31
-INTERRUPTED = 130
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -48,6 +47,7 @@ def verify(
 
     Each runs in a child process under a time limit: one that crashes or hangs costs its row and nothing else.
     """
+    from attn_doctor.cli import _target
     from attn_doctor.execute import privacy
     from attn_doctor.judgement.check import check
     from attn_doctor.judgement.need import parse
@@ -63,12 +63,9 @@ def verify(
         raise UsageError(f"--timeout {timeout:g}: expected more than 0")
     own = _own(kernel)
     facts = options.gather_facts(python, venv, None, [])
-    machine, report = Machine(facts), check(facts, parse([]))
-    interpreter = machine.python.executable if machine.python else None
-    if machine.torch is None or interpreter is None:
-        raise NoAnswer("there is no torch")
-    on = device if device != "auto" else "cuda" if machine.device in ("cuda", "rocm") else "cpu"
-    subjects = ["own"] if own else list(trial.subjects_of(_wanted(names or [], report, machine), on))
+    machine = Machine(facts)
+    interpreter, on = _target.measurable(machine, device)
+    subjects = ["own"] if own else _subjects(names or [], check(facts, parse([])), machine, on)
     found = trial.verify(
         interpreter,
         subjects,
@@ -103,14 +100,15 @@ def _own(kernel: str | None) -> tuple[str, str] | None:
     return os.path.abspath(path), name
 
 
-def _wanted(names: list[str], report: Report, machine: Machine) -> list[str]:
-    """The backends to try: those that are ready, or the named ones, which have to be. Raises UsageError."""
-    from attn_doctor.judgement import names as known
-    from attn_doctor.measure.verify import CALLED
+def _subjects(names: list[str], report: Report, machine: Machine, on: str) -> list[str]:
+    """What to try: the backends that are ready, or what is named, which has to be. Raises UsageError."""
+    from attn_doctor.cli import _target
+    from attn_doctor.measure.verify import CALLED, KERNELS, subjects_of
 
     ready = [verdict.name for verdict in report.backends if verdict.status == "ready"]
-    asked = [known.backend(name) for name in names]
-    missing = next((name for name in asked if name not in ready), None)
+    asked = [_target.subject(name) for name in names]
+    named = [name.partition(".")[0] for name in asked]
+    missing = next((name for name in named if name not in ready), None)
     if missing is not None:
         reasons = next(verdict.reasons for verdict in report.backends if verdict.name == missing)
         torch = machine.torch.version if machine.torch else "none"
@@ -118,10 +116,15 @@ def _wanted(names: list[str], report: Report, machine: Machine) -> list[str]:
             f"{missing} is not ready beside torch {torch}: {next(iter(reasons), 'attn-doctor check says why')}",
             f"How to get it: attn-doctor install {missing} --dry-run",
         )
-    silent = next((name for name in asked if name not in CALLED), None)
+    silent = next((name for name in named if name not in CALLED), None)
     if silent is not None:
         raise UsageError(f"{silent} has no attention that verify can call", f"It tries {', '.join(CALLED)}.")
-    return asked or ready
+    here = [f"sdpa.{kernel}" for kernel in KERNELS[on]]
+    elsewhere = next((name for name in asked if "." in name and name not in here), None)
+    if elsewhere is not None:
+        raise UsageError(f"{elsewhere} is no kernel of the {on.upper()}", f"sdpa has here: {', '.join(here)}.")
+    whole = (one for name in asked for one in ([name] if "." in name else subjects_of([name], on)))
+    return list(dict.fromkeys(whole)) if asked else list(subjects_of(ready, on))
 
 
 def _tell(subject: str, done: int, of: int) -> None:

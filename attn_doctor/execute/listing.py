@@ -7,7 +7,7 @@ import os
 import msgspec
 
 from attn_doctor import __version__
-from attn_doctor.errors import NotDone
+from attn_doctor.errors import NotDone, UsageError
 from attn_doctor.execute.change import Change, changes
 from attn_doctor.execute.journal import Event
 from attn_doctor.execute.kept import drop
@@ -56,12 +56,19 @@ def _listed(change: Change) -> Listed:
     )
 
 
-def prune(target: str | None, identifier: str) -> None:
-    """Remove what a change kept. Raises NotDone where it is not known, needed, or not to be removed."""
+def known(target: str | None, identifier: str) -> Change:
+    """The change of that number; 7 is 0007. Raises UsageError."""
     wanted = identifier.rjust(4, "0")
     change = next((one for one in changes(target) if one.id == wanted), None)
     if change is None:
-        raise NotDone(f"there is no change {identifier}: attn-doctor history lists them")
+        of, every = (f" of {target}", "") if target else ("", " --all")
+        raise UsageError(f"there is no change {identifier}{of}", f"Which there are: attn-doctor history{every}")
+    return change
+
+
+def prune(target: str | None, identifier: str) -> None:
+    """Remove what a change kept. Raises UsageError where it is not known, NotDone where it is needed or stays."""
+    change = known(target, identifier)
     with locked(change.target):
         if change.unfinished:
             raise NotDone(f"{identifier} was interrupted, and its copy is needed: attn-doctor rollback")

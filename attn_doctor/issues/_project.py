@@ -12,6 +12,7 @@ from attn_doctor import __version__
 from attn_doctor.discovery import discover
 from attn_doctor.errors import UsageError
 from attn_doctor.knowledge import issue_templates
+from attn_doctor.knowledge.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.report import Report
@@ -66,10 +67,7 @@ def project(name: str) -> Project:
     found = known.get(spelled.get(wanted, wanted))
     if found is not None:
         return found
-    from difflib import get_close_matches
-
-    near = get_close_matches(wanted, (*known, *spelled), n=1)
-    instead = f"Did you mean {near[0]}? " if near else ""
+    instead = did_you_mean(wanted, {one: one for one in known} | spelled)
     raise UsageError(f"there is no project {name!r}", f"{instead}Projects: {', '.join(known)}.")
 
 

@@ -38,7 +38,7 @@ def check(facts: Facts, need: Need, ignored: Collection[str] = (), required: Seq
     return Report(
         findings=tuple(findings),
         backends=tuple(verdicts),
-        recommendation=recommend(machine, verdicts, findings),
+        recommendation=recommend(machine, verdicts, findings, need),
         skipped=tuple(answer for answer in answers if isinstance(answer, Skipped)),
         unreadable=tuple(
             f"{name}: {reading.reason}" for name in NEEDED if isinstance(reading := facts.readings[name], Unknown)

@@ -10,23 +10,13 @@ from attn_doctor.judgement.recommend import preference
 from attn_doctor.judgement.report import BackendVerdict, Implementation, Model, ModelPart
 from attn_doctor.judgement.resolution import refusal
 from attn_doctor.judgement.view import Machine
+from attn_doctor.knowledge import frameworks
 from attn_doctor.knowledge.versions import numbers
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.report import Report
     from attn_doctor.machine.modeling.lookup import Found, Part
     from attn_doctor.machine.modeling.transformers import Flags
-
-# the flags that speak of a backend, the one that counts first; a release has one of them
-FLAGS = {
-    "sdpa": ("_supports_sdpa",),
-    "flex_attention": ("_supports_flex_attn",),
-    "flash_attention_2": ("_supports_flash_attn", "_supports_flash_attn_2"),
-    "flash_attention_3": ("_supports_flash_attn_3", "_supports_flash_attn"),
-    "flash_attention_4": ("_supports_flash_attn",),
-}
-# below this release either of the two flags of FlashAttention 2 is enough
-EITHER_BELOW = "5.4"
 
 
 def judge(report: Report, found: Found, asked: str) -> Model:
@@ -62,13 +52,16 @@ def supports(flags: Flags, backend: str, version: str) -> bool | None:
     """Whether a class takes a backend; None where only running its code would tell."""
     if backend == "eager":
         return True
-    names = FLAGS.get(backend, ())
-    if any(name in flags.unread for name in names):
+    claim = frameworks.claim(backend)
+    if claim is None:
+        return False
+    if any(name in flags.unread for name in claim.flags):
         return None
-    said = [flags.flags[name] for name in names if name in flags.flags]
+    said = [flags.flags[name] for name in claim.flags if name in flags.flags]
     if not said:
         return False
-    return any(said) if backend == "flash_attention_2" and numbers(version) < numbers(EITHER_BELOW) else said[0]
+    either = claim.either_below is not None and numbers(version) < numbers(claim.either_below)
+    return any(said) if either else said[0]
 
 
 def _implementation(found: Found, verdict: BackendVerdict, word: str, refused: str | None) -> Implementation:
@@ -107,7 +100,8 @@ def _supported(parts: Sequence[Part], backend: str, version: str) -> tuple[bool 
         if answer is False:
             return False, f"{name} does not support it"
         if answer is None:
-            unread = next(why for flag, why in flags.unread.items() if flag in FLAGS[backend])
+            claim = frameworks.claim(backend)
+            unread = next(why for flag, why in flags.unread.items() if claim and flag in claim.flags)
     return (None, f"not known: {unread}") if unread else (True, "")
 
 

@@ -50,6 +50,8 @@ def parse(given: Sequence[str]) -> Need:
     for item in given:
         key, sign, value = item.partition("=")
         if key == "dtype" and value in DTYPES:
+            if dtype not in (None, value):
+                raise UsageError(f"--need dtype={dtype} and --need dtype={value}: a model has one; give one")
             dtype = value
         elif key == "head_dim" and digits(value) and 0 < int(value) <= 1 << 16:
             head_dim = int(value)

@@ -8,12 +8,15 @@ import msgspec
 
 from attn_doctor.judgement import commands, measured, torch_choice
 from attn_doctor.judgement.backend import backends
+from attn_doctor.judgement.need import Need
 from attn_doctor.judgement.report import BackendVerdict, Finding, Recommendation
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.tables import rows
 from attn_doctor.knowledge.versions import numbers, public
+
+NOTHING = Need()
 
 
 class Preference(msgspec.Struct, frozen=True):
@@ -32,14 +35,16 @@ def preference(machine: Machine) -> Preference:
     return next(row for row in listed if lowest in row.majors or not row.majors)
 
 
-def recommend(machine: Machine, verdicts: Sequence[BackendVerdict], findings: Sequence[Finding]) -> Recommendation:
+def recommend(
+    machine: Machine, verdicts: Sequence[BackendVerdict], findings: Sequence[Finding], need: Need = NOTHING
+) -> Recommendation:
     """From the verdicts alone: nothing is recommended that the table of backends does not call ready or installable."""
     by_name = {verdict.name: verdict for verdict in verdicts}
     chosen = preference(machine)
     ordered = [by_name[name] for name in chosen.order]
     use_now = next((verdict for verdict in ordered if verdict.status == "ready"), None)
     best = next((verdict for verdict in ordered if worth_it(machine, verdict)), None)
-    use_now, best, seen = _as_measured(machine, by_name, use_now, best)
+    use_now, best, seen = _as_measured(machine, by_name, use_now, best, need)
     fix = next((command for finding in findings if finding.severity == "error" for command in finding.fix), None)
     if fix is not None:
         # an error comes first: what would be best is judged again once it is mended
@@ -55,7 +60,11 @@ def recommend(machine: Machine, verdicts: Sequence[BackendVerdict], findings: Se
 
 
 def _as_measured(
-    machine: Machine, by_name: dict[str, BackendVerdict], use_now: BackendVerdict | None, best: BackendVerdict | None
+    machine: Machine,
+    by_name: dict[str, BackendVerdict],
+    use_now: BackendVerdict | None,
+    best: BackendVerdict | None,
+    need: Need,
 ) -> tuple[BackendVerdict | None, BackendVerdict | None, tuple[str, ...]]:
     """What was measured here beats what is foreseen: what to use now, what would be best, and the sentence on it.
 
@@ -63,7 +72,8 @@ def _as_measured(
     """
     found = measured.measured(machine)
     ready = {name for name, verdict in by_name.items() if verdict.status == "ready"}
-    lead = measured.fastest(found, ready) if found else None
+    suits = found is not None and measured.speaks_of(found, need)
+    lead = measured.fastest(found, ready, use_now.name if use_now else None) if found and suits else None
     if lead is None:
         return use_now, best, ()
     first = by_name[lead[0].backend]

@@ -216,7 +216,7 @@ def _within(on: str, least: str | None, last_major: int | None) -> bool:
 def refusal(machine: Machine, judged: BackendVerdict, row: Framework, version: str | None) -> str | None:
     """Why the framework would not take a backend that runs: no name for it, or a version that it does not accept."""
     if judged.name not in row.words:
-        return f"{row.distribution} {version or row.since} has no name for it"
+        return f"{words.named(row, version)} has no name for it"
     if version is None:
         return None
     torch = requirement(row.distribution, version, "torch")

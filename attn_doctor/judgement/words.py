@@ -7,6 +7,7 @@ import msgspec
 from attn_doctor.errors import UsageError
 from attn_doctor.knowledge import frameworks
 from attn_doctor.knowledge.frameworks import Framework
+from attn_doctor.knowledge.spelling import bare, did_you_mean
 
 # frameworks as people write them; hyphens, dots, underscores and capitals do not matter
 ALIASES = {
@@ -16,6 +17,7 @@ ALIASES = {
     "trtllm": "tensorrt-llm",
     "llama-cpp-python": "llama.cpp",
 }
+EVER = "0"  # `since` of a row that speaks of every release
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,14 +38,11 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 
 def framework(name: str) -> str:
     """The framework of that name or alias, as its distribution is called. Raises UsageError with the nearest name."""
-    known = {_bare(one): one for one in (*frameworks.names(), *ALIASES)}
-    found = known.get(_bare(name))
+    known = {bare(one): one for one in (*frameworks.names(), *ALIASES)}
+    found = known.get(bare(name))
     if found is not None:
         return ALIASES.get(found, found)
-    from difflib import get_close_matches
-
-    near = get_close_matches(_bare(name), known, n=1)
-    instead = f"Did you mean {known[near[0]]}? " if near else ""
+    instead = did_you_mean(bare(name), known)
     raise UsageError(f"there is no framework {name!r}", f"{instead}Frameworks: {', '.join(frameworks.names())}.")
 
 
@@ -61,11 +60,18 @@ def row(name: str, version: str | None = None) -> Framework:
     return found
 
 
+def named(row: Framework, version: str | None, behind: str = "") -> str:
+    """'transformers 5.23.0'; without a version the release from which the row holds, where it says one."""
+    if version is None and row.since == EVER:
+        return row.distribution
+    return f"{row.distribution} {version or f'{row.since}{behind}'}"
+
+
 def word(name: str, backend: str, version: str | None = None) -> Word:
     """What the framework calls a backend. Raises UsageError for a framework, or a release, that is not known."""
     found = row(name, version)
     said = found.words.get(backend)
-    release = f"{found.distribution} {version or f'{found.since} and later'}"
+    release = named(found, version, " and later")
     return Word(
         framework=found.distribution,
         version=version,
@@ -84,7 +90,3 @@ def word(name: str, backend: str, version: str | None = None) -> Word:
 def words(name: str, version: str | None = None) -> dict[str, Word]:
     """Every backend that the framework has a name for."""
     return {backend: word(name, backend, version) for backend in row(name, version).words}
-
-
-def _bare(name: str) -> str:
-    return "".join(char for char in name.lower() if char not in "-_. ")

@@ -33,10 +33,20 @@ class Framework(msgspec.Struct, frozen=True):
     wants: dict[str, str] = {}  # the versions it accepts of packages that bring a backend, as specifiers
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """The class attributes by which a model of transformers says that it takes a backend, the one that counts first."""
+
+    backend: str
+    flags: tuple[str, ...]
+    source: str
+    either_below: str | None = None  # below this release any of them is enough
+
+
 class _Table(msgspec.Struct, frozen=True):
     as_of: str
     notes: tuple[str, ...]
     rows: tuple[Framework, ...]
+    claims: tuple[Claim, ...]
 
 
 def names() -> tuple[str, ...]:
@@ -57,6 +67,11 @@ def framework(distribution: str, version: str) -> Framework | None:
 def releases(distribution: str) -> tuple[Framework, ...]:
     """Every row of a framework, the newest release first."""
     return tuple(row for row in _table().rows if row.distribution == distribution)
+
+
+def claim(backend: str) -> Claim | None:
+    """How a model of transformers says that it takes that backend; None where no model says anything of it."""
+    return next((row for row in _table().claims if row.backend == backend), None)
 
 
 def _table() -> _Table:

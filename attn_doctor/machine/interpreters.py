@@ -10,7 +10,7 @@ import msgspec
 
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run, which
 from attn_doctor.machine.probe import timeout_s
-from attn_doctor.machine.target import Target
+from attn_doctor.machine.target import RUN_NO_PYTHON, Target
 
 # a shim of pyenv is there for a version that is not, and a name promises no version: it is asked
 ASK = (
@@ -21,8 +21,10 @@ PLACES = ("/usr/local/bin", "/usr/bin", "/opt/homebrew/bin")
 FRAMEWORK = "/Library/Frameworks/Python.framework/Versions"
 
 
-def instead_of(host: Host, target: Target) -> str | None:
-    """Its real path, so that no folder of links has to last; None where there is none."""
+def instead_of(host: Host, target: Target) -> str | msgspec.UnsetType | None:
+    """Its real path, so that no folder of links has to last; None: there is none, UNSET: none may be asked."""
+    if host.env(RUN_NO_PYTHON):
+        return msgspec.UNSET
     minor = ".".join(target.version.split(".")[:2])
     seen: set[str] = set()
     for path in _candidates(host, target, f"python{minor}{'t' if target.free_threaded else ''}"):

@@ -15,6 +15,9 @@ from attn_doctor.machine.probe import timeout_s
 # what a pyvenv.cfg or an interpreter may say: 3.12.3, 3.14.0b2, 3.12.3.final.0
 VERSION = re.compile(r"3\.[0-9]{1,3}([.a-z+][0-9a-z.+]{0,30})?")
 
+# set to anything: no interpreter is run to learn about it (the tools of `attn-doctor mcp`, which only read)
+RUN_NO_PYTHON = "ATTN_DOCTOR_RUN_NO_PYTHON"
+
 # what the interpreter is asked when its files do not say (a shim, an unusual layout)
 ASK = (
     "import json,site,sys;print(json.dumps([sys.prefix,sys.base_prefix,'.'.join(map(str,sys.version_info[:3])),"
@@ -231,6 +234,11 @@ def _system_sites(host: Host, prefix: str, minor: str) -> tuple[str, ...]:
 
 
 def _ask(host: Host, python: str, chosen_by: str) -> Target:
+    if host.env(RUN_NO_PYTHON):
+        raise NoTarget(
+            f"{chosen_by}: no file says what {python} is, and it is not run here to ask it",
+            "Give a virtual environment, or call attn-doctor on the command line.",
+        )
     answer = run(host, [python, "-I", "-c", ASK], timeout_s(host))
     if not isinstance(answer, Completed) or answer.returncode != 0:
         why = answer.stderr.strip().splitlines()[-1:] if isinstance(answer, Completed) else [answer.reason]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from statistics import median, quantiles
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -16,19 +16,20 @@ from msgspec.structs import replace
 
 from attn_doctor.errors import NoAnswer
 from attn_doctor.measure.benchmark import MEASURED, Timing
-from attn_doctor.measure.child import Child, Ended
+from attn_doctor.measure.child import MEMORY, Child, Ended
+from attn_doctor.measure.readings import NOISY, quartiles
 from attn_doctor.measure.shapes import Shape
 
 SCRIPT = "bench.py"
-MEMORY = "ATTN_DOCTOR_MEMORY_BYTES"  # read by the child
 ROUNDS, MOST_ROUNDS = 5, 10
-BLOCK_S = 0.12
-WARM = 2
+BLOCK_S = {"cuda": 0.12, "cpu": 0.2}  # a grid for a CPU is small: starting torch is not to take most of the time
+CALLS_AT_FIRST = 5  # to warm up, and until there is one reading
 CALL_S = 300.0
 GRACE_S = 5.0  # over the budget, for a call that has begun
 SHARE_OF_MEMORY = 0.8  # of what is free: the rest of the machine goes on
-NOISY = 0.1  # quartiles that far apart, as a share of the median
 BASE = "eager"
+TRUSTED = (BASE, "sdpa")  # what other results are held against: nobody doubts them
+LEFT_OUT, OVER = "left out", "the budget was over"
 Tell = Callable[[str, float], None]
 """What is being measured, and the share that is done."""
 
@@ -44,6 +45,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     budget_s: float | None = None
     memory_bytes: int | None = None
     call_s: float = CALL_S
+    block_s: float | None = None
+    """How long readings are taken in one turn; None: what suits the device."""
 
 
 class Spent(msgspec.Struct):
@@ -59,6 +62,7 @@ class Bench:
         environment = {MEMORY: str(int(plan.memory_bytes * SHARE_OF_MEMORY))} if plan.memory_bytes else {}
         self._child = Child(python, SCRIPT, environment)
         self._plan = plan
+        self._block_s = plan.block_s or BLOCK_S[plan.device]
         self._rates: dict[tuple[str, str], float] = {}
         self._ends: dict[str, int] = {}
         self._until: float | None = None
@@ -96,42 +100,42 @@ class Bench:
             self.left_out += len(racers)
             return
         try:
-            for racer in racers:
-                self._first(racer, shape, direction)
+            self._all_first(racers, shape, direction)
             for place in range(MOST_ROUNDS):
                 running = [racer for racer in racers if racer.runs and racer.wants(place)]
-                if not running or (place >= 1 and self._late()):
+                if not running or (place >= 1 and self.late):
                     break
                 for racer in running[place % len(running) :] + running[: place % len(running)]:
-                    self._block(racer, shape, direction, warm=0)
+                    known_s = median(racer.blocks[-1])
+                    self._block(racer, shape, direction, {"do": "block", "known_s": known_s})
         finally:
             self.timings += finished(racers, shape, direction)
 
-    def _first(self, racer: Racer, shape: Shape, direction: str) -> None:
+    def _all_first(self, racers: list[Racer], shape: Shape, direction: str) -> None:
+        """What the others are held against comes first."""
+        trusted = [racer for name in TRUSTED for racer in racers if racer.subject == name]
+        for racer in (*trusted, *(racer for racer in racers if racer not in trusted)):
+            base = next((one.subject for one in trusted if one.runs), TRUSTED[-1])
+            self._first(racer, shape, direction, base)
+
+    def _first(self, racer: Racer, shape: Shape, direction: str, base: str) -> None:
         """Warm up, look at the memory and at the result; what fails here is not asked again."""
         if self._ends.get(racer.subject, 0) > 1:
-            racer.status, racer.reason = "left out", "it ended two children before this"
-            return
-        if self._late():
+            racer.status, racer.reason = LEFT_OUT, "it ended two children before this"
+        elif self.late:
             self._leave(racer)
-            return
-        for what in ("difference", "memory"):
-            if not racer.runs:
-                return
-            found = self._ask(racer, shape, direction, {"do": what, "warm": WARM})
-            if found is not None:
-                racer.peak_bytes = found.get("peak_bytes", racer.peak_bytes)
-                racer.difference = found.get("difference", racer.difference)
-        if racer.runs:
-            self._block(racer, shape, direction, warm=WARM)
+        else:
+            found = self._block(racer, shape, direction, {"do": "first", "against": base})
+            racer.peak_bytes, racer.difference = found.get("peak_bytes"), found.get("difference")
 
-    def _block(self, racer: Racer, shape: Shape, direction: str, *, warm: int) -> None:
-        found = self._ask(racer, shape, direction, {"do": "block", "warm": warm, "target_s": BLOCK_S})
+    def _block(self, racer: Racer, shape: Shape, direction: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """The answer; an empty one where the racer is out."""
+        found = self._ask(racer, shape, direction, {**asked, "target_s": self._block_s})
         if found is None:
-            return
+            return {}
         racer.blocks.append(found["times_s"])
-        rate = shape.flops(direction) / median(found["times_s"])
-        self._rates[racer.subject, direction] = rate
+        self._rates[racer.subject, direction] = shape.flops(direction) / median(found["times_s"])
+        return found
 
     def _ask(self, racer: Racer, shape: Shape, direction: str, question: dict[str, Any]) -> dict[str, Any] | None:
         """The answer; None where the racer is out, and the reason with it."""
@@ -159,7 +163,7 @@ class Bench:
     def _leave(self, racer: Racer) -> None:
         """The budget is over: what was not measured is nobody's fault."""
         if not racer.blocks:
-            racer.status, racer.reason = "left out", "the budget was over"
+            racer.status, racer.reason = LEFT_OUT, OVER
             self.left_out += 1
 
     def _foreseen(self, shape: Shape, direction: str) -> float:
@@ -170,16 +174,22 @@ class Bench:
             for subject in self._plan.subjects
             if (rate := known((subject, direction)) or known((subject, "forward")))
         )
-        return sum(max((WARM + 3) * call, ROUNDS * BLOCK_S) for call in calls)
+        return sum(max(CALLS_AT_FIRST * call, ROUNDS * self._block_s) for call in calls)
 
-    def _late(self) -> bool:
+    @property
+    def late(self) -> bool:
+        """Whether the budget is over."""
         return self._until is not None and time.monotonic() > self._until
 
-    def fits(self, subject: str, shape: Shape, direction: str) -> tuple[bool, str]:
-        """Whether a batch goes through, and what it failed with. Raises NoAnswer."""
+    def fits(self, subject: str, shape: Shape, direction: str) -> tuple[bool | None, str]:
+        """Whether a batch goes through, and what it failed with; None: there was no time to see. Raises NoAnswer."""
+        if self.late:
+            return None, OVER
         racer = Racer(subject)
         began = time.monotonic()
         self._ask(racer, shape, direction, {"do": "fits"})
+        if racer.status == LEFT_OUT:
+            return None, racer.reason
         if racer.runs and time.monotonic() - began > self._plan.call_s / 2:
             racer.status, racer.reason = "slow", f"a larger one would take more than {self._plan.call_s:g} s"
         return racer.runs, f"{racer.status}: {racer.reason}" if racer.status != "no memory" else racer.status
@@ -209,14 +219,6 @@ class Racer:
         return (high - low) / middle if middle else 0.0
 
 
-def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median, upper quartile."""
-    if len(values) < 2:  # noqa: PLR2004 - nothing lies between one and itself
-        return (values[0],) * 3 if values else (0.0, 0.0, 0.0)
-    low, middle, high = quantiles(values, n=4, method="inclusive")
-    return low, middle, high
-
-
 def finished(racers: Sequence[Racer], shape: Shape, direction: str) -> Iterator[Timing]:
     """The rows of a group; the speed-up is over eager, where that was measured."""
     rows = [_row(racer, shape, direction) for racer in racers]
@@ -229,7 +231,7 @@ def _row(racer: Racer, shape: Shape, direction: str) -> Timing:
     times = [one * 1e3 for block in racer.blocks for one in block]
     row = Timing(subject=racer.subject, shape=shape, direction=direction, status=racer.status, reason=racer.reason)
     if not racer.runs or not times:
-        return row if not racer.runs else replace(row, status="left out", reason="interrupted")
+        return row if not racer.runs else replace(row, status=LEFT_OUT, reason="interrupted")
     low, middle, high = quartiles(times)
     return replace(
         row,

@@ -52,7 +52,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     speedup: float | None = None
     """Over eager on the same shape in the same direction."""
     difference: float | None = None
-    """Of the results from those of the first backend measured: root mean square, as a share."""
+    """Of the results from those of eager, where that runs, else of sdpa: root mean square, as a share."""
 
 
 class Largest(msgspec.Struct, frozen=True, kw_only=True):

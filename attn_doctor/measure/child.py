@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import subprocess
 import time
 from contextlib import suppress
-from typing import Any
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import IO, Any
 
 import msgspec
 
 from attn_doctor.errors import NoAnswer
 
 FOLDER = os.path.join(os.path.dirname(__file__), "children")
+MEMORY = "ATTN_DOCTOR_MEMORY_BYTES"  # read by the children: what one may take, on a CPU
 START_S = 180.0  # importing torch from a cold disk
 SAID_BYTES = 4096
 GRACE_S = 2.0
+LOOK_EVERY_S = 0.5  # for Ctrl-C, which does not end a wait on Windows
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -38,13 +41,14 @@ class Child:
         self._command = [python, "-u", os.path.join(FOLDER, script)]
         self._environment = {**os.environ, **(environment or {}), "PYTHONDONTWRITEBYTECODE": "1"}
         self._process: subprocess.Popen[bytes] | None = None
-        self._rest = b""
+        self._lines: SimpleQueue[bytes] = SimpleQueue()
+        self._said = Said()
         self.hello: dict[str, Any] = {}
         """What it said of itself when it started."""
 
     def start(self) -> None:
         """Raises NoAnswer where the script does not come up: torch cannot be imported."""
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -52,7 +56,9 @@ class Child:
             env=self._environment,
             start_new_session=os.name == "posix",
         )
-        os.set_blocking(self._process.stderr.fileno(), False)  # type: ignore[union-attr]
+        self._process, self._lines, self._said = process, SimpleQueue(), Said()
+        Thread(target=_lines, args=(process.stdout, self._lines), daemon=True).start()
+        self._said.listen(process.stderr)
         found = self._answer(START_S)
         if isinstance(found, Ended):
             raise NoAnswer(found.reason)
@@ -73,70 +79,70 @@ class Child:
         return self._answer(timeout_s)
 
     def _answer(self, timeout_s: float) -> dict[str, Any] | Ended:
-        process = self._process
-        if process is None or process.stdout is None:
-            raise NoAnswer("it did not start")
-        until, descriptor = time.monotonic() + timeout_s, process.stdout.fileno()
-        while b"\n" not in self._rest:
-            self._drain()
-            left = until - time.monotonic()
-            if left <= 0:
-                return self._ended("hung", f"no answer in {timeout_s:g} s")
-            if select.select([descriptor], [], [], min(left, 1.0))[0]:
-                data = os.read(descriptor, 1 << 16)
-                if not data:
-                    return self._ended("crashed")
-                self._rest += data
-        line, _, self._rest = self._rest.partition(b"\n")
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    def _drain(self) -> bytes:
-        """What it prints beside: read, or a full pipe would stop it."""
-        said = b""
-        process = self._process
-        with suppress(OSError):
-            while process and process.stderr and (data := os.read(process.stderr.fileno(), 1 << 16)):
-                said = (said + data)[-SAID_BYTES:]
-        self._said = (getattr(self, "_said", b"") + said)[-SAID_BYTES:]
-        return self._said
+        until = time.monotonic() + timeout_s
+        while (left := until - time.monotonic()) > 0:
+            with suppress(Empty):
+                line = self._lines.get(timeout=min(left, LOOK_EVERY_S))
+                found: dict[str, Any] | Ended = json.loads(line) if line.endswith(b"\n") else self._ended("crashed")
+                return found
+        return self._ended("hung", f"no answer in {timeout_s:g} s")
 
     def _ended(self, status: str, reason: str = "") -> Ended:
-        process = self._process
-        self._stop()
-        said = self._drain().decode("utf-8", "replace").strip()
-        self._release()
+        process, said = self._process, self._said
+        self._stop(GRACE_S if status == "crashed" else 0.0)
         code = process.returncode if process else None
         if not reason and code is not None and code < 0:
             with suppress(ValueError):
                 reason = f"ended by {signal.Signals(-code).name}"
-        if not reason:
-            reason = said.rpartition("\n")[2] or f"exit code {code}"
-        self._rest, self._said = b"", b""
-        return Ended(status, reason)
+        return Ended(status, reason or said.last_line() or f"exit code {code}")
 
     def close(self) -> None:
         """End the script and everything it started."""
-        self._stop()
-        self._release()
+        self._stop(GRACE_S)
 
-    def _release(self) -> None:
+    def _stop(self, grace_s: float) -> None:
+        """The pipes are closed by who reads them: another process may still hold their other ends."""
         process, self._process = self._process, None
-        for stream in (process.stdin, process.stdout, process.stderr) if process else ():
-            with suppress(OSError):
-                if stream:
-                    stream.close()
-
-    def _stop(self) -> None:
-        process = self._process
         if process is None:
             return
         with suppress(OSError):
             if process.stdin:
                 process.stdin.close()
         try:
-            process.wait(GRACE_S if process.poll() is None and not self._rest else 0.1)
+            process.wait(grace_s)
         except subprocess.TimeoutExpired:
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
             process.wait()
+
+
+class Said:
+    """The end of what a process prints beside its answers: read, or a full pipe would stop it."""
+
+    def __init__(self) -> None:
+        self._end = b""
+        self._thread: Thread | None = None
+
+    def listen(self, stream: IO[bytes] | None) -> None:
+        """Until it ends."""
+        self._thread = Thread(target=self._read, args=(stream,), daemon=True)
+        self._thread.start()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with suppress(OSError), stream:
+            while data := os.read(stream.fileno(), 1 << 16):
+                self._end = (self._end + data)[-SAID_BYTES:]
+
+    def last_line(self) -> str:
+        """Once the process has ended."""
+        if self._thread:
+            self._thread.join(GRACE_S)
+        return self._end.decode("utf-8", "replace").strip().rpartition("\n")[2]
+
+
+def _lines(stream: IO[bytes], found: SimpleQueue[bytes]) -> None:
+    """Each as it comes, then one that is empty."""
+    with suppress(OSError), stream:
+        for line in stream:
+            found.put(line)
+    found.put(b"")

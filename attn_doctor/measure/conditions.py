@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -18,23 +20,26 @@ BUSY = 0.5  # processes that want to run, for each core, before anything of ours
 
 
 def conditions(device: str) -> Conditions:
-    """As they are now; None where nothing says."""
+    """Of the machine as it is now; None where nothing says."""
     load = None
     with suppress(OSError, AttributeError):
         load = round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
-    if device == "cuda":
-        found = _gpu()
-        return msgspec.structs.replace(found, load=load)
-    return Conditions(clock_mhz=_cpu_mhz(), load=load)
+    return Conditions(clock_mhz=_cpu_mhz() if device == "cpu" else None, load=load)
 
 
-def _gpu() -> Conditions:
+def of_card(known: Conditions, device: str, hello: Mapping[str, Any]) -> Conditions:
+    """With those of the GPU that is measured, by what the child says of it; nothing more where that is not known."""
+    if device != "cuda":
+        return known
     with suppress(OSError, subprocess.SubprocessError, msgspec.MsgspecError):
         said = subprocess.run(
-            [sys.executable, os.path.join(FOLDER, "clocks.py")], capture_output=True, timeout=TIMEOUT_S, check=True
+            [sys.executable, os.path.join(FOLDER, "clocks.py"), *map(str, hello.get("card", ()))],
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=True,
         )
-        return msgspec.json.decode(said.stdout, type=Conditions)
-    return Conditions()
+        return msgspec.structs.replace(msgspec.json.decode(said.stdout, type=Conditions), load=known.load)
+    return known
 
 
 def _cpu_mhz() -> float | None:

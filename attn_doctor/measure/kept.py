@@ -7,6 +7,7 @@ import msgspec
 from attn_doctor.machine.probes.measured import Brought, Measured, Place
 from attn_doctor.measure.benchmark import Benchmark
 from attn_doctor.measure.brought import brought
+from attn_doctor.measure.conditions import doubts
 from attn_doctor.measure.ranking import told
 
 TWO = 2  # backends, or there is nothing to rank
@@ -25,17 +26,18 @@ def digest(one: Benchmark, prefix: str) -> Measured | None:
     )
     if one.interrupted or (len(ranks) < TWO and not gained):
         return None
+    busy = bool(doubts(one.before, one.after))
     return Measured(
         prefix=prefix,
         date=one.date,
         torch=one.torch,
         packages=one.packages,
-        device=one.device.name if one.device.kind != "cpu" else "cpu",
+        device=device(one),
         driver=one.driver,
         direction=direction,
         dtype=one.timings[0].shape.dtype if one.timings else "",
         places=tuple(
-            Place(backend=rank.subject, times=round(rank.times, 4), shapes=rank.shapes, noisy=rank.noisy)
+            Place(backend=rank.subject, times=round(rank.times, 4), shapes=rank.shapes, noisy=rank.noisy or busy)
             for rank in ranks
             if len(ranks) >= TWO
         ),
@@ -43,13 +45,21 @@ def digest(one: Benchmark, prefix: str) -> Measured | None:
     )
 
 
+def device(one: Benchmark) -> str:
+    """As `check` names it."""
+    return one.device.name if one.device.kind != "cpu" else "cpu"
+
+
 def joined(new: Measured, earlier: Measured | None) -> Measured:
-    """What the new run did not look at stays from the earlier one, where that was on the same software and device."""
+    """What the new run did not look at stays from the earlier one, where that was on the same software and device.
+
+    A ranking of some of the backends does not replace one of more of them.
+    """
     if earlier is None or not earlier.same_as(new.torch, new.packages, new.device, new.driver):
         return new
     kept = (
         new
-        if new.places
+        if not {place.backend for place in new.places} < {place.backend for place in earlier.places}
         else msgspec.structs.replace(new, places=earlier.places, direction=earlier.direction, dtype=earlier.dtype)
     )
     return kept if kept.brought else msgspec.structs.replace(kept, brought=earlier.brought)

@@ -7,6 +7,7 @@ from math import exp, log
 
 import msgspec
 
+from attn_doctor.knowledge.tolerances import tolerance
 from attn_doctor.measure.benchmark import MEASURED, Timing
 from attn_doctor.measure.shapes import Shape
 
@@ -25,12 +26,15 @@ class Rank(msgspec.Struct, frozen=True, kw_only=True):
 def ranking(timings: Iterable[Timing], direction: str) -> tuple[Rank, ...]:
     """The fastest first; backends that did not run every shape that the others ran are judged on those they share.
 
-    Kernels of sdpa by themselves are no backends and stay out.
+    Kernels of sdpa by themselves are no backends and stay out; so does a backend that was wrong on a shape.
     """
+    listed = list(timings)
+    out = {row.subject for row in listed if wrong(row)}
     rows = [
         row
-        for row in timings
+        for row in listed
         if row.direction == direction and row.status == MEASURED and row.ms and "." not in row.subject
+        if row.subject not in out
     ]
     by_subject: dict[str, dict[Shape, Timing]] = {}
     for row in rows:
@@ -52,6 +56,17 @@ def ranking(timings: Iterable[Timing], direction: str) -> tuple[Rank, ...]:
         for name, mean in means.items()
     )
     return tuple(sorted(ranks, key=lambda rank: (rank.times, rank.subject)))
+
+
+def wrong(row: Timing) -> bool:
+    """Whether its result is another one than eager's: further from it than rounding of both takes them."""
+    return row.difference is not None and row.difference > allowed(row)
+
+
+def allowed(row: Timing) -> float:
+    """Beside the error of eager, a backend may have the largest share of it that a single value may have."""
+    known = tolerance(row.shape.dtype, row.subject)
+    return (1 + known.largest) * max(known.floor, known.unit)
 
 
 def told(timings: Sequence[Timing]) -> tuple[str, tuple[Rank, ...]]:

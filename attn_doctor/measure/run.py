@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from attn_doctor.measure import conditions
-from attn_doctor.measure.bench import SHARE_OF_MEMORY, Bench, Plan, Tell
+from attn_doctor.measure.bench import CALL_S, SHARE_OF_MEMORY, Bench, Plan, Tell
 from attn_doctor.measure.benchmark import MEASURED, Benchmark, Device, Largest
 from attn_doctor.measure.largest import largest
 from attn_doctor.measure.shapes import Shape
@@ -44,7 +44,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     largest: bool = False
     packages: dict[str, str] = {}
     driver: str | None = None
-    call_s: float = 300.0
+    call_s: float = CALL_S
+    block_s: float | None = None
     memory_bytes: int | None = None
     """What a CPU has free; None for no limit."""
     step: Train | None = None
@@ -63,6 +64,7 @@ def run(wish: Wish, tell: Tell) -> Benchmark:
         budget_s=wish.budget_s,
         memory_bytes=wish.memory_bytes,
         call_s=wish.call_s,
+        block_s=wish.block_s,
     )
     before = conditions.conditions(wish.device)
     bench = Bench(wish.python, plan)
@@ -70,6 +72,7 @@ def run(wish: Wish, tell: Tell) -> Benchmark:
     interrupted = False
     try:
         hello = bench.start()
+        before = conditions.of_card(before, wish.device, hello)
         try:
             bench.run(tell, began)
             if wish.largest:
@@ -78,7 +81,7 @@ def run(wish: Wish, tell: Tell) -> Benchmark:
             interrupted = True
     finally:
         bench.close()
-    trained = _trained(wish, began, tell) if wish.step and not interrupted else Training(steps=(), parity=())
+    trained = Training(steps=(), parity=()) if interrupted else _trained(wish, began, tell)
     return Benchmark(
         date=wish.date,
         python=wish.python,
@@ -89,7 +92,7 @@ def run(wish: Wish, tell: Tell) -> Benchmark:
         preset=wish.preset,
         seed=wish.seed,
         before=before,
-        after=conditions.conditions(wish.device),
+        after=conditions.of_card(conditions.conditions(wish.device), wish.device, hello),
         timings=tuple(bench.timings),
         largest=tuple(found),
         steps=trained.steps,
@@ -103,18 +106,20 @@ def run(wish: Wish, tell: Tell) -> Benchmark:
 
 
 def _trained(wish: Wish, began: float, tell: Tell) -> Training:
-    """The training step, in what is left of the budget."""
-    step = wish.step or Train()
-    left = None if wish.budget_s is None else max(1.0, wish.budget_s - (time.monotonic() - began))
+    """The training step, where one is asked for, in what is left of the budget."""
+    step, left_s = wish.step, None if wish.budget_s is None else wish.budget_s - (time.monotonic() - began)
+    subjects = [name for name in wish.subjects if "." not in name]
+    if step is None or (left_s is not None and left_s <= 0):
+        return Training(steps=(), parity=(), left_out=len(subjects) if step else 0)
     return train(
         wish.python,
-        [name for name in wish.subjects if "." not in name],
+        subjects,
         device=wish.device,
         seed=wish.seed,
         batch=step.batch,
         length=step.length,
         dtype=step.dtype,
-        budget_s=left,
+        budget_s=left_s,
         settings=step.settings,
         memory_bytes=int(wish.memory_bytes * SHARE_OF_MEMORY) if wish.memory_bytes else None,
         tell=tell,
@@ -126,6 +131,8 @@ def _largest(bench: Bench, wish: Wish, tell: Tell) -> Iterator[Largest]:
     ran = {row.subject for row in bench.timings if row.status == MEASURED}
     for shape in _each_head_dim(wish.shapes):
         for subject in (name for name in wish.subjects if name in ran or not wish.shapes):
+            if bench.late:
+                return
             tell(f"largest batch of {subject}, {shape.said}", 1.0)
             trains = any(
                 row.subject == subject and row.direction != "forward" and row.status == MEASURED

@@ -6,10 +6,9 @@ row: what does not fit is tried again with half the batch.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import median, quantiles
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -18,22 +17,20 @@ from msgspec.structs import replace
 from attn_doctor.errors import NoAnswer
 from attn_doctor.knowledge import peak_rates
 from attn_doctor.measure import device as devices
-from attn_doctor.measure.benchmark import MEASURED, Parity, Peak, Step
+from attn_doctor.measure.benchmark import Parity, Peak, Step
 from attn_doctor.measure.brought import FULL, SETTINGS, Brought, brought
-from attn_doctor.measure.child import Child, Ended
+from attn_doctor.measure.child import MEMORY, Child, Ended
 from attn_doctor.measure.gpt2 import GPT2, Config
+from attn_doctor.measure.steps import Racer, parities, step
 
 __all__ = ["GPT2", "SETTINGS", "Brought", "Config", "Training", "brought", "train"]
 
 SCRIPT = "training.py"
-MEMORY = "ATTN_DOCTOR_MEMORY_BYTES"  # read by the child
 LOSSES = 20  # steps of the first round; the losses of all of them are kept
 STEPS = 10  # of a later one
 ROUNDS = 3
 CALL_S = 600.0  # torch.compile takes minutes on a large model
 LEAST_S = 300.0  # for it where time is short: three steps of a slow CPU
-FEW = 5  # steps: fewer say nothing of their spread
-NOISY = 0.1  # quartiles that far apart, as a share of the median
 BATCH = {"cuda": 16, "cpu": 1}
 LENGTH = {"cuda": 1024, "cpu": 256}
 # backends that also take fp32
@@ -104,53 +101,18 @@ def train(
         environment={**(environment or {}), **({MEMORY: str(memory_bytes)} if memory_bytes else {})},
         call_s=call_s,
     )
-    trainer, interrupted = Trainer(python, asked, tell), False
+    race, interrupted = Race(python, asked, tell), False
     try:
-        trainer.start()
-        trainer.run(subjects, settings)
+        race.start()
+        race.run(subjects, settings)
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        trainer.close()
-    return trainer.found(interrupted=interrupted)
+        race.close()
+    return race.found(interrupted=interrupted)
 
 
-class Racer:
-    """One subject with one setting, while it is trained."""
-
-    def __init__(self, subject: str, dtype: str, batch: int, setting: str = "") -> None:
-        self.subject, self.setting, self.dtype, self.batch = subject, setting, dtype, batch
-        self.status, self.reason = "left out", "interrupted"
-        self.too_large: list[int] = []
-        self.times_s: list[float] = []
-        self.losses: tuple[float, ...] = ()
-        self.memory: dict[str, int] = {}
-        self.beside_s = 0.0
-        """What a round costs beside its steps: making the model, warming up, compiling."""
-
-    @property
-    def runs(self) -> bool:
-        return self.status == MEASURED
-
-    @property
-    def rate(self) -> float:
-        """Samples by the second."""
-        return self.batch / median(self.times_s) if self.times_s else 0.0
-
-    def keep(self, answer: Mapping[str, Any]) -> None:
-        """What the first round says."""
-        self.status, self.reason = MEASURED, ""
-        self.losses = tuple(answer["losses"][:LOSSES])
-        self.times_s += answer["times_s"]
-        self.memory = {name: answer[name] for name in ("peak_bytes", "reserved_bytes") if name in answer}
-        self.beside_s = answer["wall_s"] - sum(answer["times_s"])
-        bad = next((place for place, loss in enumerate(self.losses) if not math.isfinite(loss)), None)
-        if bad is not None:
-            self.status, self.reason = "failed", f"the loss of step {bad + 1} is no number"
-            self.losses = self.losses[:bad]
-
-
-class Trainer:
+class Race:
     """The children, and what they have done so far."""
 
     def __init__(self, python: str, asked: Asked, tell: Tell) -> None:
@@ -160,8 +122,6 @@ class Trainer:
         self._dtype = FULL
         self._began = time.monotonic()
         self._racers: list[Racer] = []
-        self._at_smallest: dict[str, tuple[float, ...]] = {}
-        """Losses of those whose batch is larger than that of others, at the batch of these."""
         self._planned, self._runs = 1, 0
         self._kernel_s = 0.0
         self._left_out = 0
@@ -187,6 +147,7 @@ class Trainer:
             self._first(Racer(subject, self._dtype, self._asked.batch))
         running = [racer for racer in self._racers if racer.runs]
         self._alike(running)
+        running = [racer for racer in running if racer.runs]
         if running:
             for racer in self._varied(running, [one for one in SETTINGS if one in settings]):
                 self._first(racer)
@@ -197,9 +158,11 @@ class Trainer:
 
     def found(self, *, interrupted: bool) -> Training:
         """The rows, as far as they go."""
+        asked = self._asked
+        rows = (step(one, asked.config, asked.length, self._peak(one.setting, one.dtype)) for one in self._racers)
         return Training(
-            steps=tuple(self._step(racer) for racer in self._racers),
-            parity=tuple(self._parities()),
+            steps=tuple(rows),
+            parity=tuple(parities(self._racers)),
             peak=self._peak("", self._dtype),
             kernel_s=self._kernel_s,
             left_out=self._left_out,
@@ -245,7 +208,7 @@ class Trainer:
         if answer["status"] == "cannot":
             self._racers.remove(racer)  # this machine has nothing to try it with
         elif answer["status"] == "ran":
-            racer.keep(answer)
+            racer.keep({**answer, "losses": answer["losses"][:LOSSES]})
         else:
             racer.status = "no memory" if _no_room(answer) else answer["status"]
             racer.reason = answer.get("reason", "")
@@ -273,7 +236,7 @@ class Trainer:
             if racer.batch != smallest and not self._late():
                 answer = self._ask(racer, smallest, LOSSES)
                 if answer["status"] == "ran":
-                    self._at_smallest[racer.subject] = tuple(answer["losses"][:LOSSES])
+                    racer.at_smallest = racer.numbers(answer["losses"][:LOSSES], smallest)
 
     def _ask(self, racer: Racer, batch: int, steps: int) -> dict[str, Any]:
         """The answer; of a child that ended, how it did."""
@@ -327,38 +290,6 @@ class Trainer:
 
     # what it comes to
 
-    def _step(self, racer: Racer) -> Step:
-        asked = self._asked
-        did_not_fit = f"batch {', '.join(map(str, racer.too_large))} did not fit" if racer.too_large else ""
-        row = Step(
-            subject=racer.subject,
-            model=asked.config.name,
-            setting=racer.setting,
-            batch=racer.batch,
-            length=asked.length,
-            dtype=racer.dtype,
-            status=racer.status,
-            reason="; ".join(filter(None, (did_not_fit if racer.runs else "", racer.reason))),
-            losses=racer.losses,
-        )
-        if not racer.runs or not racer.times_s:
-            return row
-        low, middle, high = _quartiles([one * 1e3 for one in racer.times_s])
-        flops, peak = asked.config.flops(racer.batch, asked.length), self._peak(racer.setting, racer.dtype)
-        return replace(
-            row,
-            ms=middle,
-            low_ms=low,
-            high_ms=high,
-            steps=len(racer.times_s),
-            noisy=high - low > NOISY * middle or len(racer.times_s) < FEW,
-            tokens_per_s=racer.batch * asked.length / middle * 1e3,
-            samples_per_s=racer.batch / middle * 1e3,
-            flops_per_step=flops,
-            mfu=flops / middle * 1e3 / (peak.tflops * 1e12) if peak else None,
-            **racer.memory,
-        )
-
     def _peak(self, setting: str, dtype: str) -> Peak | None:
         """The sourced rate of this device; None on a CPU, and for a GPU that the table does not know."""
         name, wanted = str(self._hello.get("name", "")), "tf32" if setting == "tf32" else dtype
@@ -367,32 +298,8 @@ class Trainer:
             return None
         return Peak(tflops=rate.tflops, dtype=wanted, gpu=rate.gpu, source=rate.source, as_of=rate.as_of)
 
-    def _parities(self) -> Iterator[Parity]:
-        """Every subject against the first that was measured, at the same batch."""
-        rows = [racer for racer in self._racers if not racer.setting and racer.losses]
-        if not rows:
-            return
-        base, smallest = rows[0], min(racer.batch for racer in rows)
-
-        def of(racer: Racer) -> tuple[int, tuple[float, ...]]:
-            return (smallest, again) if (again := self._at_smallest.get(racer.subject)) else (racer.batch, racer.losses)
-
-        for other in rows[1:]:
-            (batch, true), (same, losses) = of(base), of(other)
-            apart = [abs(b - a) / abs(a) for a, b in zip(true, losses, strict=False)]
-            if batch == same and apart:
-                yield Parity(subject=other.subject, against=base.subject, steps=len(apart), largest=max(apart))
-
 
 def _no_room(answer: Mapping[str, Any]) -> bool:
     """No memory by the child's own words, or ended by the kernel, which does that where memory runs out."""
     killed = answer["status"] == "crashed" and answer.get("reason") == "ended by SIGKILL"
     return killed or answer["status"] == "no memory"
-
-
-def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median, upper quartile."""
-    if len(values) == 1:
-        return (values[0],) * 3
-    low, middle, high = quantiles(values, n=4, method="inclusive")
-    return low, middle, high

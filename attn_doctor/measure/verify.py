@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from attn_doctor import __version__
-from attn_doctor.errors import NoAnswer
+from attn_doctor.errors import BadInput, NoAnswer
 from attn_doctor.knowledge.tolerances import tolerance
 from attn_doctor.measure.cases import KINDS, Case, cases
 from attn_doctor.measure.child import Child, Ended
@@ -124,7 +124,8 @@ def verify(
 ) -> Verification:
     """Try every case of every subject. `own`: a file and a function to be held against the same cases.
 
-    Interrupted, it gives what was done so far. Raises NoAnswer where torch cannot be imported there.
+    Interrupted, it gives what was done so far. Raises NoAnswer where torch cannot be imported there, BadInput where
+    that file has no such function.
     """
     child = Child(python, SCRIPT, PATIENT)
     trial, interrupted, torch = Trial(), False, ""
@@ -133,6 +134,8 @@ def verify(
         torch = str(child.hello.get("torch", ""))
         if device == "cuda" and not child.hello.get("cuda"):
             raise NoAnswer(f"torch {torch} sees no GPU")
+        if own is not None:
+            _load(child, own, timeout_s)
         for subject in subjects:
             listed = list(cases(subject, seed, device, quick=quick))
             _try(child, listed, trial, {"quick": quick, "own": own if subject == OWN_KERNEL else None}, timeout_s, tell)
@@ -158,6 +161,13 @@ def verify(
         ),
         interrupted=interrupted,
     )
+
+
+def _load(child: Child, own: tuple[str, str], timeout_s: float) -> None:
+    """What cannot be loaded is no kernel that is wrong; one that ends the child is, and its cases say how."""
+    answer = child.ask({"load": own}, timeout_s)
+    if not isinstance(answer, Ended) and answer["status"] != "loaded":
+        raise BadInput(f"{own[0]}: {answer['reason']}")
 
 
 def _try(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 
 from msgspec import UNSET
@@ -16,7 +17,7 @@ from attn_doctor.machine import whatif
 from attn_doctor.machine.facts import Absent
 from attn_doctor.machine.gather import Facts
 from attn_doctor.machine.probes.packages import WatchedPackage
-from attn_doctor.policy import sense
+from attn_doctor.policy import lock, sense
 from attn_doctor.policy.call import Settings
 from attn_doctor.policy.keys import Gpu
 from attn_doctor.policy.lock import Locked
@@ -113,7 +114,7 @@ def _verdict(policy: Policy, settings: Settings, facts: Facts, number: int, know
     statuses = {one.name: one.status for one in report.backends}
     why = (*_lacking(report), *(f"{one.code}, {one.title}: {one.detail}" for one in errors))
     if machine.torch is None:
-        why = ("there is no torch to judge it by: it is not in the target, and the policy names no lock that has it",)
+        why = (f"there is no torch to judge it by: {_no_torch(policy, facts)}",)
     elif not why and machine.device == "cpu":
         why = ("everything would run on the CPU there",)
     return Elsewhere(
@@ -127,6 +128,16 @@ def _verdict(policy: Policy, settings: Settings, facts: Facts, number: int, know
         why=why,
         origin=policy.source.origin(("gpus", number)),
     )
+
+
+def _no_torch(policy: Policy, facts: Facts) -> str:
+    if policy.keys.lock is UNSET:
+        return "it is not in the target, and the policy names no lock that has it"
+    path = os.path.join(policy.source.folder, policy.keys.lock)
+    asked = lock.loose(path, policy.keys.lock, "torch", environment(facts))
+    if asked is None:
+        return f"{policy.keys.lock} has none"
+    return f"{asked.file}:{asked.line} has {asked.said}, which is no pinned version: write torch==..."
 
 
 def _lacking(report: Report) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Where the policy stands: from the current folder upward to the root of the repository, the nearest one."""
+"""Where the policy stands: from the current folder upward to the root of its repository, the nearest one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import msgspec
 
 from attn_doctor.errors import BadInput
+from attn_doctor.policy import files
 
 OWN_FILE = "attn-doctor.toml"
 PYPROJECT = "pyproject.toml"
 TABLE = "attn-doctor"
 REPOSITORY = (".git", ".hg")
-LIMIT_BYTES = 4 << 20
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -24,6 +24,7 @@ class Found(msgspec.Struct, frozen=True):
     data: bytes
     in_pyproject: bool
     passed_over: str | None = None  # another one beside it, which does not count
+    ours: bool = True  # it was named, or it is a file of this user's or of root's: what it names may be run
 
 
 def found(folder: str | None = None) -> Iterator[Found]:
@@ -31,15 +32,16 @@ def found(folder: str | None = None) -> Iterator[Found]:
 
     Raises BadInput for one that cannot be read.
     """
-    for here in upward(folder):
+    for here in project(folder):
         own = os.path.join(here, OWN_FILE)
-        project = os.path.join(here, PYPROJECT)
-        data = _of_project(project)
+        shared = os.path.join(here, PYPROJECT)
+        beside = _of_project(shared)
         if os.path.isfile(own):
-            passed_over = None if data is None else shown(project)
-            yield Found(own, shown(own), _read(own), in_pyproject=False, passed_over=passed_over)
-        elif data is not None:
-            yield Found(project, shown(project), data, in_pyproject=True)
+            passed_over = None if beside is None else shown(shared)
+            one = _read(own)
+            yield Found(own, shown(own), one.data, in_pyproject=False, passed_over=passed_over, ours=one.ours)
+        elif beside is not None:
+            yield Found(shared, shown(shared), beside.data, in_pyproject=True, ours=beside.ours)
 
 
 def named(file: str) -> Found:
@@ -48,12 +50,12 @@ def named(file: str) -> Found:
         path = os.path.abspath(os.path.expanduser(file))
     except FileNotFoundError:
         raise BadInput(f"cannot read {file}: the working folder is gone") from None
-    data = _read(path)
+    data = _read(path).data
     return Found(path, file, data, in_pyproject=os.path.basename(path) == PYPROJECT or mentions(data))
 
 
-def upward(folder: str | None = None) -> Iterator[str]:
-    """The folder and those above it, as far as the root of the repository."""
+def _upward(folder: str | None) -> Iterator[str]:
+    """The folder and those above it, as far as the root of a repository, else to that of the machine."""
     try:
         here = os.path.abspath(folder or os.curdir)
     except FileNotFoundError:  # the working folder is gone
@@ -67,8 +69,11 @@ def upward(folder: str | None = None) -> Iterator[str]:
 
 
 def project(folder: str | None = None) -> list[str]:
-    """The folders that belong to the project for certain: as far as its repository, or this one alone."""
-    folders = [*upward(folder)]
+    """The folders that belong to the project for certain: as far as its repository, or this one alone.
+
+    What lies above a folder without a repository may be anybody's: /tmp, /scratch.
+    """
+    folders = [*_upward(folder)]
     return folders if folders and _is_root(folders[-1]) else folders[:1]
 
 
@@ -98,32 +103,22 @@ def shown(path: str) -> str:
     return min(relative, path, key=len).replace(os.sep, "/")
 
 
-def _of_project(path: str) -> bytes | None:
+def _of_project(path: str) -> files.Content | None:
     """A pyproject.toml that may hold the table; None where there is none."""
     try:
-        data = _bytes(path)
+        found = files.read(path)
     except PermissionError as error:
         raise BadInput(f"cannot read {shown(path)}: {error.strerror}") from error
     except OSError:
         return None
-    return data if len(data) <= LIMIT_BYTES and mentions(data) else None
+    return found if len(found.data) <= files.LIMIT_BYTES and mentions(found.data) else None
 
 
-def _read(path: str) -> bytes:
+def _read(path: str) -> files.Content:
     try:
-        data = _bytes(path)
+        found = files.read(path)
     except OSError as error:
         raise BadInput(f"cannot read {shown(path)}: {error.strerror}") from error
-    if len(data) > LIMIT_BYTES:
-        raise BadInput(f"{shown(path)}: larger than {LIMIT_BYTES >> 20} MiB: that is no policy")
-    return data
-
-
-def _bytes(path: str) -> bytes:
-    with open(path, "rb", opener=_regular) as file:
-        return file.read(LIMIT_BYTES + 1) or b""
-
-
-def _regular(path: str, flags: int) -> int:
-    """Never wait for the writer of a FIFO that somebody called pyproject.toml."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if len(found.data) > files.LIMIT_BYTES:
+        raise BadInput(f"{shown(path)}: larger than {files.LIMIT_BYTES >> 20} MiB: that is no policy")
+    return found

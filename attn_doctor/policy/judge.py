@@ -168,8 +168,15 @@ def _required(policy: Policy, report: Report, settings: Settings) -> Iterator[Fi
         verdict = next(one for one in report.backends if one.name == backend)
         path: Path = ("require", number)
         why = f": {verdict.reasons[0]}" if verdict.reasons else ""
-        fix = (f"attn-doctor install {backend}",) if verdict.status == "installable" else ()
+        fix = (_fix(report, backend),) if verdict.status == "installable" else ()
         yield _finding(REQUIRE, f"{backend} is {verdict.status}{why}", (), policy.source.where(path), fix)
+
+
+def _fix(report: Report, backend: str) -> str:
+    machine = Machine(report.facts)
+    if machine.python and machine.python.own and machine.torch is None:
+        return "attn-doctor check --venv DIR"  # this one is attn-doctor's own: nothing is to be put into it
+    return f"attn-doctor install {backend}"
 
 
 # --- wheels

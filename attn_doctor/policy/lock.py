@@ -13,7 +13,7 @@ from attn_doctor.errors import BadInput
 from attn_doctor.knowledge.versions import local, numbers
 from attn_doctor.machine.probes.packages import build_of_file
 from attn_doctor.machine.target import normalise
-from attn_doctor.policy import toml
+from attn_doctor.policy import files, toml
 
 LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "requirements.txt")
 LIMIT_BYTES = 64 << 20
@@ -23,10 +23,20 @@ VARIANT = re.compile(r"/whl/(?:nightly/|test/)?(?P<variant>cu\d+|cpu|rocm[\d.]+|
 PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:===?\s*(?P<version>[^\s;,#]+)|@\s*(?P<url>[^\s;]+))"
 )
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 # what is pinned to one version: no 2.8.*
 VERSION = re.compile(r"\d[\w.+-]*")
 INCLUDE = re.compile(r"(?:-r|--requirement)(?:\s+|=)(?P<file>\S+)")
 INDEX = re.compile(r"(?:-i|--index-url|--extra-index-url|-f|--find-links)(?:\s+|=)(?P<url>\S+)")
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What a requirements file says, as pip joins it. `indexes`: those that count for it."""
+
+    file: str
+    line: int
+    said: str
+    indexes: tuple[str, ...]
 
 
 class Locked(msgspec.Struct, frozen=True):
@@ -72,6 +82,18 @@ def read(path: str, shown: str, wanted: Collection[str], environment: Mapping[st
     return found
 
 
+def loose(path: str, shown: str, package: str, environment: Mapping[str, str]) -> Line | None:
+    """Where requirements ask for a package without pinning it: `said` is 'torch>=2'. None for other kinds of locks."""
+    if kind(path) != "requirements":
+        return None
+    for one in _lines(path, shown, _text(path, shown)):
+        found = NAME.match(one.said)
+        if found and normalise(found[0]) == package and _asked(one.said, environment):
+            said = one.said.partition(";")[0].partition(" --")[0].strip()
+            return msgspec.structs.replace(one, said=said)
+    return None
+
+
 def _rank(entry: Locked) -> tuple[bool, tuple[int, ...]]:
     """Of several builds for one platform, the one for GPUs: where a lock holds both, an extra chooses."""
     return (not (local(entry.version) or "cuda").startswith("cpu"), numbers(entry.version))
@@ -79,8 +101,7 @@ def _rank(entry: Locked) -> tuple[bool, tuple[int, ...]]:
 
 def _text(path: str, shown: str) -> str:
     try:
-        with open(path, "rb") as file:
-            data = file.read(LIMIT_BYTES + 1)
+        data = files.read(path, LIMIT_BYTES).data
     except OSError as error:
         raise BadInput(f"cannot read {shown}: {error.strerror}") from error
     if len(data) > LIMIT_BYTES:
@@ -113,7 +134,7 @@ def _alone(block: str) -> str:
 def _applies(entry: dict[str, Any], environment: Mapping[str, str]) -> bool:
     """Whether the entry is for that environment: any of uv's resolution markers, pylock's and poetry's marker."""
     markers = entry.get("resolution-markers") or [entry.get("marker") or entry.get("markers")]
-    texts = [marker for marker in markers if isinstance(marker, str)]
+    texts = [marker for marker in _listed(markers) if isinstance(marker, str)]
     return not texts or any(_holds(text, environment) for text in texts)
 
 
@@ -137,14 +158,20 @@ def _locked(entry: dict[str, Any], shown: str, line: int) -> Locked | None:
     url = url or source.get("git") or (archive.get("url") if isinstance(archive, dict) else None)
     if not isinstance(version, str):
         return None
+    url = url if isinstance(url, str) else None
     places = (source.get("registry"), source.get("url"), entry.get("index"), *_wheels(entry))
     return Locked(name, _with_variant(name, version, places), url, shown, line)
 
 
 def _wheels(entry: dict[str, Any]) -> Iterator[str]:
-    for wheel in entry.get("wheels") or ():
+    for wheel in _listed(entry.get("wheels")):
         if isinstance(wheel, dict) and isinstance(wheel.get("url"), str):
             yield wheel["url"]
+
+
+def _listed(value: object) -> list[Any]:
+    """Of a lock written by hand: what should be a list may be anything."""
+    return value if isinstance(value, list) else []
 
 
 def _with_variant(name: str, version: str, places: Collection[object]) -> str:
@@ -159,23 +186,40 @@ def _with_variant(name: str, version: str, places: Collection[object]) -> str:
 # --- requirements
 
 
-def _requirements(path: str, shown: str, text: str, environment: Mapping[str, str], depth: int = 0) -> Iterator[Locked]:
-    indexes = [match["url"] for match in map(INDEX.match, text.splitlines()) if match]
-    for line, said in _logical(text):
-        include = INCLUDE.match(said)
-        if include and depth < DEEPEST:
-            beside = os.path.join(os.path.dirname(path), include["file"])
-            name = os.path.join(os.path.dirname(shown), include["file"])
-            yield from _requirements(beside, name, _text(beside, name), environment, depth + 1)
-            continue
-        found = PIN.match(said)
-        marker = said.partition(";")[2].partition(" --")[0].strip()
-        if found is None or (marker and not _holds(marker, environment)):
+def _requirements(path: str, shown: str, text: str, environment: Mapping[str, str]) -> Iterator[Locked]:
+    for one in _lines(path, shown, text):
+        found = PIN.match(one.said)
+        if found is None or not _asked(one.said, environment):
             continue
         name, url = normalise(found["name"]), found["url"]
         version = found["version"] or _version_of_file(url)
         if version:
-            yield Locked(name, _with_variant(name, version, (url, *indexes)), url, shown, line)
+            yield Locked(name, _with_variant(name, version, (url, *one.indexes)), url, one.file, one.line)
+
+
+def _asked(said: str, environment: Mapping[str, str]) -> bool:
+    """Whether the marker of a requirement, if it has one, holds there."""
+    marker = said.partition(";")[2].partition(" --")[0].strip()
+    return not marker or _holds(marker, environment)
+
+
+def _lines(path: str, shown: str, text: str, outer: tuple[str, ...] = (), depth: int = 0) -> Iterator[Line]:
+    """Those of the file and of the files that it names.
+
+    `outer`: the indexes of the one that named it; to pip they count for both.
+    """
+    own = [match["url"] for match in map(INDEX.match, text.splitlines()) if match]
+    indexes = (*own, *outer)
+    for line, said in _logical(text):
+        include = INCLUDE.match(said)
+        if include and "://" in include["file"]:
+            continue  # no network is asked for a lock
+        if include and depth < DEEPEST:
+            beside = os.path.join(os.path.dirname(path), include["file"])
+            name = os.path.join(os.path.dirname(shown), include["file"])
+            yield from _lines(beside, name, _text(beside, name), indexes, depth + 1)
+            continue
+        yield Line(shown, line, said, indexes)
 
 
 def _logical(text: str) -> Iterator[tuple[int, str]]:

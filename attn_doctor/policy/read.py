@@ -30,6 +30,7 @@ class Source:
         self.file = found.name
         self.folder = os.path.dirname(found.path)
         self.passed_over = found.passed_over
+        self.ours = found.ours
         self.root: Path = ("tool", TABLE) if found.in_pyproject else ()
         self.table = f"[tool.{TABLE}]" if found.in_pyproject else found.name
         self._text = text

@@ -12,6 +12,7 @@ import msgspec
 from attn_doctor.errors import BadPolicy
 from attn_doctor.judgement.report import Finding, Location, Report
 from attn_doctor.machine.target import normalise
+from attn_doctor.policy import files
 from attn_doctor.policy.find import PYPROJECT, project, shown
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)")
 REQUIREMENTS = re.compile(r"requirements[\w.-]*\.(txt|in)")
-LIMIT_BYTES = 4 << 20
 # nearly every finding speaks of it: another package that is named comes before it
 LAST = "torch"
 
@@ -120,7 +120,6 @@ def _of_requirements(path: str) -> Iterator[tuple[str, Location]]:
 
 def _bytes(path: str) -> bytes | None:
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-            return file.read(LIMIT_BYTES)
+        return files.read(path).data
     except OSError:
         return None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # a finding that says what `require` asks for cannot be ignored beside it
 ALWAYS = {"AD503": "require"}
+LONGEST = 64  # name of a product
 MACHINE = ("torch", "python", "driver", "cuda")
 
 
@@ -121,11 +122,16 @@ def _versions(policy: Policy, _today: str) -> None:
 def specifier(text: str) -> SpecifierSet | None:
     """None for a text that is none."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(text)
-    except InvalidSpecifier:
+        allowed = SpecifierSet(text)
+        for one in allowed:
+            if one.operator == "===":  # it takes any text, and nothing here is versioned by words
+                Version(one.version)
+    except (InvalidSpecifier, InvalidVersion):
         return None
+    return allowed
 
 
 def floor(text: str) -> str | None:
@@ -177,10 +183,22 @@ def _gpus(policy: Policy, _today: str) -> None:
 
     for number, one in enumerate(policy.keys.gpus):
         path: Path = ("gpus", number)
+        if products.find(name_of(one)) is None and (near := _near(name_of(one))):
+            policy.source.refuse(
+                path, f"gpus: there is no product {name_of(one)!r} in the table; did you mean {' or '.join(near)}?"
+            )
         with _Placed(policy, path, "gpus"):
             machine = whatif.simulate([*assignments(one)])
         if not getattr(machine.readings["gpus"], "value", None):
             policy.source.refuse(path, f"gpus: {name_of(one)!r} is no GPU")
+
+
+def _near(name: str) -> list[str]:
+    """What a name of no known vendor begins with, the longest first, else what looks like it: at most two."""
+    if products.vendor_of(name) is not None or name.lower() == "none":
+        return []
+    begun = (products.find(name[:length]) for length in range(min(len(name), LONGEST) - 1, 1, -1))
+    return list(dict.fromkeys([one.name for one in begun if one] or products.nearest(name)))[:2]
 
 
 def name_of(one: str | Gpu) -> str:

@@ -14,6 +14,7 @@ from attn_doctor.policy import find, sense
 from attn_doctor.policy.call import DEFAULT_LEVEL, Call, Settings
 from attn_doctor.policy.keys import Gpu
 from attn_doctor.policy.read import Policy, read
+from attn_doctor.policy.target import refuse_a_stranger_s
 
 
 def load(found: find.Found, today: str) -> Policy | None:
@@ -29,6 +30,8 @@ def merge(call: Call, policy: Policy) -> Settings:
     _refuse_contradiction(call, policy)
     keys = policy.keys
     own_target = call.python or call.venv or call.facts
+    if not own_target:
+        refuse_a_stranger_s(policy)
     python, venv = _path(policy, keys.target.python), _path(policy, keys.target.venv)
     return Settings(
         call,

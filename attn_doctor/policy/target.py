@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from attn_doctor.errors import AttnDoctorError, NoTarget
+from attn_doctor.machine.target import RUN_NO_PYTHON
 from attn_doctor.policy import find
+
+if TYPE_CHECKING:
+    from attn_doctor.policy.read import Policy
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -24,7 +29,12 @@ class Named(msgspec.Struct, frozen=True):
 
 
 def named(folder: str | None = None) -> Named | None:
-    """None where there is no policy or it names none. What else may be wrong with it is for `check` to say."""
+    """None where there is no policy or it names none. What else may be wrong with it is for `check` to say.
+
+    None too where no Python may be run: a policy may name any.
+    """
+    if os.environ.get(RUN_NO_PYTHON):
+        return None
     policy = None
     try:
         for found in find.found(folder):
@@ -37,6 +47,7 @@ def named(folder: str | None = None) -> Named | None:
         return None
     if policy is None:
         return None
+    refuse_a_stranger_s(policy)
     for key in ("python", "venv"):
         path = getattr(policy.keys.target, key)
         if isinstance(path, str):
@@ -44,3 +55,16 @@ def named(folder: str | None = None) -> Named | None:
             place = policy.source.origin(("target", key))
             return Named(whole if key == "python" else None, whole if key == "venv" else None, place)
     return None
+
+
+def refuse_a_stranger_s(policy: Policy) -> None:
+    """Raises BadPolicy for a target in another user's file: what it names would be run as this user."""
+    if policy.source.ours:
+        return
+    for key in ("python", "venv"):
+        if isinstance(getattr(policy.keys.target, key), str):
+            policy.source.refuse(
+                ("target", key),
+                f"target.{key}: this file belongs to another user, and what it names would be run as you",
+                "Name the target yourself: --venv or --python.",
+            )

@@ -13,6 +13,9 @@ else:
 
 from attn_doctor.errors import BadPolicy
 
+# what the reader says where a bracket before it is open: of where it stood, nothing
+OF_BRACKETS = ("Invalid value", "Unclosed ")
+
 
 def loads(text: str) -> dict[str, Any]:
     """Raises ValueError."""
@@ -39,6 +42,25 @@ def _sentence(error: str, name: str, text: str) -> str:
     found = re.fullmatch(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", error)
     if found is None:
         return f"{name}:1:1: {error}"
+    lines = text.split("\n")
+    if found["what"].startswith(OF_BRACKETS):
+        end = len(text) if found["line"] is None else sum(len(one) + 1 for one in lines[: int(found["line"]) - 1])
+        if (at := _unclosed(text, end)) is not None:
+            column = at - text.rfind("\n", 0, at)
+            return f"{name}:{text.count(chr(10), 0, at) + 1}:{column}: this {text[at]} is not closed"
     line = found["line"] or str(len(text.splitlines()) or 1)
     what = found["what"][:1].lower() + found["what"][1:]
     return f"{name}:{line}:{found['column'] or 1}: {what}"
+
+
+def _unclosed(text: str, end: int) -> int | None:
+    """The last bracket before `end` that nothing in the whole text closes."""
+    from attn_doctor.policy.places import STRING
+
+    opened: list[int] = []
+    for found in re.finditer(rf"(?s:{STRING.pattern})|#[^\n]*|[\[\]{{}}]", text):
+        if found[0] in ("[", "{"):
+            opened.append(found.start())
+        elif found[0] in ("]", "}") and opened:
+            opened.pop()
+    return next((at for at in reversed(opened) if at < end), None)

@@ -23,7 +23,7 @@ from attn_doctor.policy.read import read
 OWN: tuple[str, ...] = ("tool", find.TABLE)
 # packages whose version a project relies on, where they are installed
 RELIED_ON = ("flash-attn", "flash-attn-3", "flash-attn-4", "sageattention", "transformers", "xformers")
-WIDTH = 90
+WIDTH = 78  # behind a mark of two
 
 
 class Draft(msgspec.Struct, frozen=True):

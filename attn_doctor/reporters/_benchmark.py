@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attn_doctor.measure.benchmark import MEASURED
 from attn_doctor.measure.brought import brought
 from attn_doctor.measure.conditions import doubts
-from attn_doctor.measure.ranking import told
+from attn_doctor.measure.ranking import told, wrong
 from attn_doctor.reporters._lines import WIDTH, as_json, printed
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _number(value: float) -> str:
 
 def _rate(value: float) -> str:
     """At most five characters."""
-    return f"{value:.0f}" if value >= HUNDRED else f"{value:.1f}" if value >= TEN else f"{value:.2g}"
+    return f"{value:.0f}" if value >= HUNDRED else f"{value:.1f}" if value >= TEN else f"{value:.3f}"
 
 
 def size(value: int | None) -> str:
@@ -240,12 +240,26 @@ def _change(change: Change) -> Iterator[str]:
 
 def notes(one: Benchmark) -> list[str]:
     """What to know before one builds on the numbers, each a sentence."""
-    said = doubts(one.before, one.after)
+    said = [*_wrong(one.timings), *doubts(one.before, one.after)]
     noisy = sum(row.noisy for row in one.timings) + sum(row.noisy for row in one.steps)
     if noisy:
-        said.append(f"{noisy} of {len(one.timings) + len(one.steps)} readings are marked ~: too noisy to build on")
+        of = len(one.timings) + len(one.steps)
+        said.append(f"{noisy} of {of} reading{'s' if of > 1 else ''} marked ~: too noisy to build on")
     if one.left_out:
-        said.append(f"the budget left out {one.left_out} measurements")
+        said.append(f"the budget left out {one.left_out} measurement{'s' if one.left_out > 1 else ''}")
     if one.interrupted:
         said.append("it was interrupted: what was done until then is here")
     return [f"{line}." for line in said]
+
+
+def _wrong(timings: Sequence[Timing]) -> Iterator[str]:
+    """How fast a result is that is wrong does not matter."""
+    worst: dict[str, float] = {}
+    for row in timings:
+        if wrong(row):
+            worst[row.subject] = max(worst.get(row.subject, 0.0), row.difference or 0.0)
+    for subject, apart in worst.items():
+        yield (
+            f"{subject} gives another result than eager or sdpa ({apart:.2g} apart) and is left out of the ranking: "
+            f"attn-doctor verify {subject} says more"
+        )

@@ -8,6 +8,7 @@ from textwrap import wrap
 import msgspec
 
 WIDTH = 80
+ESCAPED = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"))
 
 
 def harmless(text: str) -> str:
@@ -19,6 +20,13 @@ def printed(lines: Iterable[str]) -> str:
     """The lines, harmless, without blanks at their ends; one that holds several is taken apart."""
     single = (line for text in lines for line in text.split("\n"))
     return "".join(f"{harmless(line).rstrip()}\n" for line in single)
+
+
+def escaped(text: str) -> str:
+    """Text that is only text in XML and HTML, between tags and within double quotes."""
+    for character, written in ESCAPED:
+        text = text.replace(character, written)
+    return text
 
 
 def hanging(label: str, rest: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from attn_doctor.measure.benchmark import MEASURED
 
 if TYPE_CHECKING:
     from attn_doctor.measure.benchmark import Benchmark, Timing
+    from attn_doctor.measure.shapes import Shape
 
 MIB = 1 << 20
 HUNDRED = 100
@@ -29,6 +31,9 @@ SERIES = (
     ("#444444", "#c8c8c8"),
 )
 MARKERS = "osD^vP"
+# after the last colour they begin again, with another line and, in bars, another pattern
+LINES = ("-", "--", ":", "-.")
+PATTERNS = ("", "//", "..", "xx")
 INK, FAINT = "#000001", "#000002"  # stand for the page's own colours
 SIZE = (5.2, 3.3)  # inches
 
@@ -52,28 +57,51 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
 
 def require() -> None:
     """Raises UsageError where matplotlib is not here."""
+    hint = "pip install 'attn-doctor[plots]', or take --format text or json."
     if find_spec("matplotlib") is None:
-        raise UsageError(
-            "plots are drawn by matplotlib, which is not installed beside attn-doctor",
-            "pip install 'attn-doctor[plots]', or take --format text or json.",
-        )
+        raise UsageError("plots are drawn by matplotlib, which is not installed beside attn-doctor", hint)
+    try:
+        import_module("matplotlib.figure")
+    except ImportError as error:  # a numpy that it was not made for
+        raise UsageError(f"plots are drawn by matplotlib, which cannot be imported: {error}", hint) from error
 
 
 def panels(one: Benchmark) -> Iterator[Panel]:
-    """For every head dimension, mask and dtype, each direction; what was not measured leaves no panel."""
+    """For every head dimension, mask and dtype, each direction; what was not measured leaves no panel.
+
+    Lengths that were measured with several batches, or numbers of heads, get a panel for each of these.
+    """
     rows = [row for row in one.timings if row.status == MEASURED and row.ms]
-    kinds = dict.fromkeys((row.shape.head_dim, row.shape.causal, row.shape.dtype) for row in rows)
-    for head_dim, causal, dtype in kinds:
+    kinds: dict[tuple[str, ...], list[Timing]] = {}
+    for row in rows:
+        kinds.setdefault(_kind(row.shape, rows), []).append(row)
+    for kind, alike in kinds.items():
         for direction, said in DIRECTIONS.items():
-            mine = [
-                row
-                for row in rows
-                if (row.shape.head_dim, row.shape.causal, row.shape.dtype) == (head_dim, causal, dtype)
-                and row.direction == direction
-            ]
+            mine = [row for row in alike if row.direction == direction]
             if mine:
-                title = f"Head dimension {head_dim}, {'causal' if causal else 'not causal'}, {dtype}, {said}"
+                title = f"{', '.join(filter(None, kind))}, {said}"
                 yield Panel(title=title, direction=direction, charts=tuple(_charts(mine)))
+
+
+def _kind(shape: Shape, rows: Sequence[Timing]) -> tuple[str, ...]:
+    """What the shapes of one panel have in common; heads and batch where the length alone does not tell them apart."""
+
+    def same(other: Shape) -> bool:
+        mine, theirs = ((one.head_dim, one.causal, one.dtype) for one in (shape, other))
+        return mine == theirs
+
+    alike = {row.shape for row in rows if same(row.shape)}
+    heads = {(one.heads, one.kv_heads) for one in alike}
+    of_heads = [one for one in alike if (one.heads, one.kv_heads) == (shape.heads, shape.kv_heads)]
+    repeated = len({one.length for one in of_heads}) < len(of_heads)
+    shared = f" over {shape.kv_heads}" if shape.kv_heads != shape.heads else ""
+    return (
+        f"Head dimension {shape.head_dim}",
+        f"{shape.heads} heads{shared}" if len(heads) > 1 else "",
+        f"batch {shape.batch}" if repeated else "",
+        "causal" if shape.causal else "not causal",
+        shape.dtype,
+    )
 
 
 def _charts(rows: Sequence[Timing]) -> Iterator[Chart]:
@@ -88,7 +116,7 @@ def _charts(rows: Sequence[Timing]) -> Iterator[Chart]:
 
 
 def _points(rows: Sequence[Timing], value: Any) -> dict[str, tuple[tuple[int, float], ...]]:
-    """The largest batch of each length: a grid has one."""
+    """Of a panel each length has one value."""
     found: dict[str, dict[int, float]] = {}
     for row in rows:
         got = value(row)
@@ -99,7 +127,7 @@ def _points(rows: Sequence[Timing], value: Any) -> dict[str, tuple[tuple[int, fl
 
 def styles(names: Sequence[str]) -> dict[str, int]:
     """The same place in the palette for a backend in every chart of a document."""
-    return {name: place % len(SERIES) for place, name in enumerate(dict.fromkeys(names))}
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 
 def svg(chart: Chart, places: dict[str, int], label: str) -> str:
@@ -178,9 +206,17 @@ def _draw(axis: Any, chart: Chart, places: dict[str, int], colours: Sequence[str
 
 def _lines(axis: Any, chart: Chart, places: dict[str, int], colours: Sequence[str], lengths: Sequence[int]) -> None:
     for name, points in chart.points.items():
-        place = places[name]
+        turn, place = divmod(places[name], len(colours))
         across, up = zip(*points, strict=True)
-        axis.plot(across, up, color=colours[place], marker=MARKERS[place], markersize=5, linewidth=2, label=name)
+        axis.plot(
+            *(across, up),
+            color=colours[place],
+            marker=MARKERS[(place + turn) % len(MARKERS)],
+            linestyle=LINES[turn % len(LINES)],
+            markersize=5,
+            linewidth=2,
+            label=name,
+        )
     axis.set_xscale("log", base=2)
     axis.set_xticks(lengths, [str(length) for length in lengths])
     axis.set_xticks([], minor=True)
@@ -208,7 +244,10 @@ def _short(value: float) -> str:
 def _bars(axis: Any, chart: Chart, places: dict[str, int], colours: Sequence[str], ink: str) -> None:
     names = list(chart.points)
     values = [chart.points[name][0][1] for name in names]
-    bars = axis.barh(names, values, color=[colours[places[name]] for name in names], height=0.6)
+    turns = [divmod(places[name], len(colours)) for name in names]
+    bars = axis.barh(names, values, color=[colours[place] for _, place in turns], height=0.6)
+    for bar, (turn, _place) in zip(bars, turns, strict=True):
+        bar.set_hatch(PATTERNS[turn % len(PATTERNS)])
     axis.bar_label(bars, labels=[_short(value) for value in values], padding=4, color=ink, fontsize="small")
     axis.margins(x=0.18)
     axis.invert_yaxis()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from attn_doctor.reporters._lines import as_json, hanging, printed
+from attn_doctor.reporters._lines import WIDTH, as_json, hanging, printed
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.resolution import Resolution, Step
@@ -48,10 +49,11 @@ def _step(step: Step) -> Iterator[str]:
         yield f"{'':<34} {step.fix}"
 
 
-def variables(one: Resolution) -> str:
+def variables(one: Resolution, *, failed: bool = False) -> str:
     """NAME=value lines: for `eval`, `env`, $GITHUB_ENV and `docker run --env-file` alike.
 
-    A value that is empty takes away what an earlier call may have set.
+    A value that is empty takes away what an earlier call may have set. `failed`: eval loses the exit code of what is
+    within its "$(...)"; the last line is a command that fails, and eval and env with it.
     """
     pairs = {
         "ATTN_BACKEND": one.backend or "",
@@ -61,12 +63,18 @@ def variables(one: Resolution) -> str:
     }
     if one.variable and one.word:
         pairs[one.variable] = one.word
-    return "".join(f"{name}={_safe(value)}\n" for name, value in pairs.items())
+    return "".join(f"{name}={_safe(value)}\n" for name, value in pairs.items()) + ("false\n" if failed else "")
 
 
 def _safe(value: str) -> str:
     """Words of the tables need no quoting; anything else would not be one."""
     return "".join(char for char in value if char in SAFE)
+
+
+def spoken(one: Resolution) -> Iterator[str]:
+    """The warnings, as lines of standard error."""
+    for warning in warnings(one):
+        yield from wrap(f"attn-doctor: {warning}", WIDTH, subsequent_indent="  ", break_long_words=False)
 
 
 def warnings(one: Resolution) -> list[str]:

@@ -20,7 +20,8 @@ def script(one: Plan) -> str:
 
 def _heading(one: Plan) -> Iterator[str]:
     yield "#!/bin/sh"
-    yield _comment(f"attn-doctor {one.attn_doctor}: {one.package} {one.version} for {one.target}")
+    package = " ".join(part for part in (one.package, one.version) if part)
+    yield _comment(f"attn-doctor {one.attn_doctor}" + (f": {package} for {one.target}" if package else ""))
     yield _comment(one.title)
     yield from (_comment(warning) for warning in one.warnings)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from attn_doctor.judgement.view import Machine
-from attn_doctor.reporters import _advice
+from attn_doctor.reporters import _advice, _lines
 from attn_doctor.reporters._entries import NOT_READ, REQUIRED, entries, paragraph
 from attn_doctor.reporters._page import page
 from attn_doctor.reporters.markdown import rows_of
@@ -15,8 +15,6 @@ from attn_doctor.reporters.text import MARKS
 if TYPE_CHECKING:
     from attn_doctor.judgement.report import BackendVerdict, Report
     from attn_doctor.reporters._entries import Entry
-
-ESCAPED = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;"))
 
 
 def render(report: Report, *, verbose: bool, elapsed_s: float | None, plain: bool) -> str:  # noqa: ARG001 - the same on every machine and day
@@ -125,7 +123,4 @@ def _rest(report: Report, verbose: bool) -> Iterator[str]:
 
 def escaped(text: str) -> str:
     """Text that is only text, wherever in the page it stands."""
-    text = paragraph(text)
-    for character, written in ESCAPED:
-        text = text.replace(character, written)
-    return text
+    return _lines.escaped(paragraph(text)).replace("'", "&#39;")

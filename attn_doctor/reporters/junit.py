@@ -13,12 +13,11 @@ import msgspec
 
 from attn_doctor.judgement.rule import rules
 from attn_doctor.reporters._entries import NOT_READ, REQUIRED, entries, label, line
+from attn_doctor.reporters._lines import escaped
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.report import Report
     from attn_doctor.reporters._entries import Entry
-
-ESCAPED = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"))
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -107,14 +106,8 @@ def _suite(name: str, cases: Sequence[Case]) -> Iterator[str]:
 def _outcome(case: Case) -> str:
     attributes = f' message="{_attribute(case.message)}"' if case.message else ""
     attributes += f' type="{_attribute(case.kind)}"' if case.kind else ""
-    return f"<{case.outcome}{attributes}>{_escaped(case.text)}</{case.outcome}>"
-
-
-def _escaped(text: str) -> str:
-    for character, written in ESCAPED:
-        text = text.replace(character, written)
-    return text
+    return f"<{case.outcome}{attributes}>{escaped(case.text)}</{case.outcome}>"
 
 
 def _attribute(text: str) -> str:
-    return _escaped(text).replace("\n", "&#10;")  # a bare line end would be read as a blank
+    return escaped(text).replace("\n", "&#10;")  # a bare line end would be read as a blank

@@ -12,10 +12,10 @@ import msgspec
 from attn_doctor import __version__
 from attn_doctor.discovery import discover
 from attn_doctor.errors import UsageError
-from attn_doctor.judgement import resolution, words
+from attn_doctor.judgement import hint, resolution, words
 from attn_doctor.knowledge import frameworks
-from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.snippets import details
+from attn_doctor.knowledge.spelling import bare, did_you_mean
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "attn-doctor/snippet/1"
 WIDTH = 78
-BF16 = (8, 0)  # the first compute capability with bf16 in its tensor cores
 TORCH_DTYPES = {"fp16": "torch.float16", "bf16": "torch.bfloat16", "fp32": "torch.float32"}
 Language = Literal["python", "sh", "yaml"]
 
@@ -66,10 +65,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
             return TORCH_DTYPES[self.need.dtype]
         if self.machine.device not in ("cuda", "rocm"):
             return None
-        oldest = self.machine.capabilities[0] if self.machine.capabilities else None
-        if oldest is not None and capability(oldest) < BF16:
-            return TORCH_DTYPES["fp16"]
-        return TORCH_DTYPES["bf16"]
+        capabilities = self.machine.capabilities
+        return TORCH_DTYPES["fp16" if capabilities and not hint.all_reach(capabilities, "bf16") else "bf16"]
 
     @property
     def device(self) -> str:
@@ -130,25 +127,16 @@ def makers() -> dict[str, Maker]:
 
 def maker(name: str) -> Maker:
     """The one of that name or alias. Raises UsageError with the list and the nearest."""
-    known = {_bare(one): one for one in makers()}
-    aliases = {_bare(alias): meant for alias, meant in words.ALIASES.items()}
-    bare = _bare(name)
-    meant = known.get(bare) or aliases.get(bare)
+    aliases = {bare(alias): meant for alias, meant in words.ALIASES.items()}
+    known = aliases | {bare(one): one for one in makers()}
+    meant = known.get(bare(name))
     if meant is not None and meant in makers():
         return makers()[meant]
     listed = f"Frameworks: {', '.join(makers())}."
-    if bare in {_bare(one) for one in frameworks.names()}:
+    if bare(name) in {bare(one) for one in frameworks.names()}:
         row = words.row(name)
         raise UsageError(f"there is no snippet for {row.distribution}: {row.note}", listed)
-    from difflib import get_close_matches
-
-    near = get_close_matches(bare, (*known, *aliases), n=1)
-    instead = f"Did you mean {known.get(near[0]) or aliases[near[0]]}? " if near else ""
-    raise UsageError(f"there is no framework {name!r}", f"{instead}{listed}")
-
-
-def _bare(name: str) -> str:
-    return "".join(char for char in name.lower() if char not in "-_. ")
+    raise UsageError(f"there is no framework {name!r}", f"{did_you_mean(bare(name), known)}{listed}")
 
 
 def write(
@@ -173,7 +161,7 @@ def write(
         version=version,
     )
     draft = one.make(case)
-    notes = (*_notes(case), *_of_model(model), *draft.notes)
+    notes = (*_notes(case, draft.backend), *_of_model(model), *draft.notes)
     snippet = Snippet(
         framework=one.framework,
         framework_version=version,
@@ -197,14 +185,18 @@ def _details(distribution: str, version: str | None) -> Details | None:
         return None
 
 
-def _notes(case: Case) -> Iterator[str]:
-    """For what this is written; what is selected where nobody asks; what was passed over."""
+def _notes(case: Case, instead: str | None) -> Iterator[str]:
+    """For what this is written; what is selected where nobody asks; what was passed over.
+
+    `instead`: what the code uses where nothing of the chain runs.
+    """
     row, machine = case.row, case.machine
     since = f" {row.since} and later" if row.since != "0" else ""
     name = f"{row.distribution} {case.version}" if case.version else f"{row.distribution}{since} (not installed here)"
     torch = f", torch {machine.torch.version}" if machine.torch else ""
     gpus = ", ".join(dict.fromkeys(gpu.name for gpu in machine.gpus)) or "no GPU"
-    runs = f": {case.backend or 'nothing of the chain runs here'}" if case.resolution else ""
+    used = case.backend or (f"{instead} in its place" if instead else "nothing of the chain runs here")
+    runs = f": {used}" if case.resolution else ""
     yield f"{name}{torch}, {gpus}{runs}"
     if row.default:
         never = f"; {row.note}" if row.note else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attn_doctor.snippets._python import of_table
 from attn_doctor.snippets._snippet import Case, Draft, Maker
 
 CODE = '''
@@ -15,8 +16,8 @@ def attn_implementation():
     """The best that runs here, in transformers' words, and the device."""
     if torch.cuda.is_available():
         capability = torch.cuda.get_device_capability()
-        if torch.version.hip is None and capability < (8, 0):
-            why = f"compute capability {capability} is below (8, 0)"
+        if torch.version.hip is None and capability < {floor}:
+            why = f"compute capability {capability} is below {floor}"
         else:
             try:  # found is not enough: it has to load
                 import flash_attn  # noqa: F401
@@ -30,7 +31,7 @@ def attn_implementation():
         why = "it needs a GPU that torch's CUDA or ROCm can use"
     print(f"no flash_attention_2: {why}", file=sys.stderr)
     # sdpa runs on CUDA, ROCm, MPS and the CPU alike
-    sdpa = hasattr(F, "scaled_dot_product_attention")  # torch 2.0 and later
+    sdpa = hasattr(F, "scaled_dot_product_attention")  # torch {first_torch} and later
     return ("sdpa" if sdpa else "eager"), device
 
 
@@ -59,7 +60,10 @@ print(f"attention: {implementation} on {device}")
 
 
 def make(_case: Case) -> Draft:
-    return Draft(language="python", code=CODE, check=CHECK)
+    code = CODE
+    for name, known in of_table().items():
+        code = code.replace(f"{{{name}}}", known)
+    return Draft(language="python", code=code, check=CHECK)
 
 
 MAKER = Maker(framework="autodetect", make=make, words="transformers")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attn_doctor.snippets._python import literal
+from attn_doctor.snippets._python import literal, of_table
 from attn_doctor.snippets._snippet import Case, Draft, Maker
 
 CODE = '''
@@ -20,14 +20,14 @@ def usable(backend):
     if backend == "flash_attn_2":
         if not torch.cuda.is_available():
             return "it needs a GPU that torch can use"
-        if torch.cuda.get_device_capability() < (8, 0):
-            return "it needs compute capability 8.0 or later"
+        if torch.cuda.get_device_capability() < {floor}:
+            return "it needs compute capability {capability} or later"
         try:
             import flash_attn  # noqa: F401
         except ImportError as error:
             return f"flash_attn: {{error}}"
     if backend == "sdpa" and not hasattr(F, "scaled_dot_product_attention"):
-        return f"torch {{torch.__version__}} is older than 2.0"
+        return f"torch {{torch.__version__}} is older than {first_torch}"
     return None
 
 
@@ -78,6 +78,7 @@ def make(case: Case) -> Draft:
         word=literal(case.word or "manual"),
         accepted=", ".join(case.row.accepted),
         order=literal(case.row.accepted),
+        **of_table(),
     )
     tolerance = "1e-4" if dtype == "torch.float32" else "2e-2"
     return Draft(language="python", code=code, check=CHECK.format(device=case.device, dtype=dtype, tolerance=tolerance))

@@ -105,6 +105,23 @@ def test_the_policy_of_the_project_holds_and_is_annotated_at_its_line(step) -> N
     assert [(one["file"], one["line"]) for one in places] == [("my project/pyproject.toml", "5")]
 
 
+def test_the_target_of_the_policy_is_examined(step, environment: Path) -> None:
+    (step.project / "env").symlink_to(environment)
+    (step.project / ".venv").unlink()
+    empty = step.project / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True, timeout=60)
+    policy = step.project / "attn-doctor.toml"
+    policy.write_text('target.venv = "env"\n')
+    assert "2.8.0+cpu" in step().said
+    assert "2.8.0+cpu" not in step(args="--no-policy").said
+    (step.project / "elsewhere.toml").write_text('require = ["sdpa"]\n')
+    assert "2.8.0+cpu" not in step(policy="elsewhere.toml").said
+    policy.write_text('target.venv = "gone"\n')
+    done = step()
+    assert done.code == 2
+    assert "attn-doctor.toml:1: target.venv" in done.said
+
+
 def test_a_policy_that_is_wrong_is_annotated_too(step) -> None:
     (step.project / "pyproject.toml").write_text('[tool.attn-doctor]\nrequir = ["fa2"]\n')
     done = step(sarif="findings.sarif")

@@ -34,6 +34,13 @@ def test_every_option_of_every_command(command: str) -> None:
     assert {word for word in found if word.startswith("--")} - listed <= {"--verbose", "--help"}
 
 
+@pytest.mark.parametrize(("shell", "said"), [("", "$SHELL is empty"), ("/bin/tcsh", "tcsh of $SHELL is not one of")])
+def test_a_shell_that_is_not_known_from_the_environment(monkeypatch: pytest.MonkeyPatch, shell: str, said: str) -> None:
+    monkeypatch.setenv("SHELL", shell)
+    called = imagined.call("completion")
+    assert (called.code, said in called.err, "Shells: bash" in called.err) == (2, True, True)
+
+
 def test_values() -> None:
     assert set(offered("install", "")) == {"words", *backends()}
     assert set(offered("check", "--require", "")) == {"words", *backends()}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from attn_doctor.cli import main
 from attn_doctor.errors import NotDone
 from attn_doctor.execute import begin, folders, put_back, recover
 from attn_doctor.execute import change as changes
@@ -175,6 +176,17 @@ def test_files_that_were_written_in_place_are_said(tmp_path: Path) -> None:
         file.write(" and more")
     back = put_back.put_back(one, "it failed")
     assert put_back.differs(back)
+
+
+def test_nothing_is_pruned_where_one_of_the_numbers_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = done(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["history", "--venv", one.target, "--prune", "1", "--prune", "9"])
+    assert ended.value.code == 2
+    assert "there is no change 9 of" in " ".join(capsys.readouterr().err.split())
+    assert (tmp_path / "env.before-12345678").exists()
 
 
 def test_a_finished_change_whose_copy_was_pruned_cannot_be_rolled_back(tmp_path: Path) -> None:

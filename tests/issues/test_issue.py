@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,17 +93,16 @@ def test_nothing_private(name: str, cli: Callable[..., Ran], tmp_path: Path) -> 
     )
     variables = {
         "HOME": str(home),
-        "USER": "verena.k",
+        "USER": "vk-of-lab",
+        "HOSTNAME": "rechner-neun",
         "LD_LIBRARY_PATH": f"{home}/lib:/home/someone-else/lib",
         "PIP_INDEX_URL": "https://verena:s3cret-of-the-index@index.example.org/simple",
         "HF_TOKEN": "hf_planted0123456789",
-        "CUDA_HOME": f"{home}/cuda",
+        "CUDA_HOME": "/scratch/vk-of-lab/rechner-neun/cuda",
     }
     ran = cli("issue", name, "--venv", made, env=variables)
     assert ran.code == 0, ran.err
-    for secret in ("verena", str(home), "hunter2", "s3cret", "hf_planted", "someone-else"):
+    for secret in ("verena", str(home), "hunter2", "s3cret", "hf_planted", "someone-else", "vk-of-lab", "rechner-neun"):
         assert secret not in ran.out, secret
-    host = socket.gethostname()
-    assert len(host) < 5 or host not in ran.out
-    user = getpass.getuser()
-    assert user == "root" or user not in ran.out
+    if name in ("flash-attention", "vllm"):  # they ask for it
+        assert "/scratch/$USER/$HOSTNAME/cuda" in ran.out

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
+from attn_doctor.cli import _bench
 from attn_doctor.errors import BadInput
 from attn_doctor.judgement.check import check
 from attn_doctor.judgement.need import parse
@@ -22,6 +23,9 @@ from attn_doctor.measure.largest import largest
 from attn_doctor.measure.ranking import ranking, told
 from attn_doctor.measure.shapes import Shape
 from attn_doctor.reporters import _benchmark
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHAPE = Shape(batch=4, length=2048, heads=16, kv_heads=16, head_dim=128, causal=True, dtype="bf16")
 LONG = replace(SHAPE, batch=1, length=8192)
@@ -77,6 +81,24 @@ def test_training_says_more_than_inference() -> None:
     assert told(rows)[0] == "both"
     assert told(rows[:1])[0] == "forward"
     assert told([]) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("subject", "dtype", "difference", "stays"),
+    [
+        ("flash_attention_2", "bf16", 0.01, True),
+        ("flash_attention_2", "bf16", 0.2, False),
+        ("flash_attention_2", "fp16", 0.01, False),
+        ("sage_attention", "fp16", 0.2, True),
+        ("xformers", "fp32", 1e-6, True),
+        ("xformers", "fp32", 1e-3, False),
+    ],
+)
+def test_a_result_that_is_wrong_is_not_ranked(subject: str, dtype: str, difference: float, stays: bool) -> None:
+    rows = [timing("sdpa", 9.0), timing(subject, 1.0, replace(SHAPE, dtype=dtype), "forward", difference=difference)]
+    rows.append(timing(subject, 1.0))
+    ranks = [rank.subject for rank in ranking(rows, "both")]
+    assert ranks == ([subject, "sdpa"] if stays else ["sdpa"]), "wrong in one direction, wrong in all"
 
 
 # --- against an earlier one
@@ -156,6 +178,20 @@ def test_the_largest_batch_exactly(room: int) -> None:
     assert len(asked) <= 2 * max(1, room).bit_length() + 2
 
 
+@pytest.mark.parametrize("calls", [0, 1, 3])
+def test_a_search_that_is_broken_off_gives_a_lower_bound(calls: int) -> None:
+    asked = []
+
+    def fits(shape: Shape) -> tuple[bool | None, str]:
+        asked.append(shape.batch)
+        return (True, "") if len(asked) <= calls else (None, "the budget was over")
+
+    found = largest("sdpa", SHAPE, fits)
+    assert found.batch == (2 ** (calls - 1) if calls else 0)
+    assert found.stopped == f"the budget was over: {found.batch} is a lower bound"
+    assert len(asked) == calls + 1
+
+
 # --- what `check` makes of it
 
 MACHINE = (
@@ -208,8 +244,9 @@ def test_measured_beats_foreseen() -> None:
         seen(("sdpa", 1.0), ("flash_attention_2", 1.02)),
         seen(("sdpa", 1.0)),
         seen(("flash_attention_3", 1.0), ("sdpa", 2.0)),
+        seen(("sdpa", 1.0), ("eager", 4.0)),
     ],
-    ids=["torch", "driver", "device", "packages", "no clear lead", "alone", "not ready any more"],
+    ids=["torch", "driver", "device", "packages", "no clear lead", "alone", "not ready any more", "not measured"],
 )
 def test_but_not_what_was_measured_on_something_else(stale: Measured) -> None:
     found = report(stale).recommendation
@@ -243,3 +280,19 @@ def test_what_is_kept_of_a_run() -> None:
     later = replace(found, places=(), brought=(Brought(setting="tf32", speedup=1.2),))
     assert joined(later, found).places == found.places
     assert joined(replace(later, torch="3.0"), found).places == ()
+    more = digest(benchmark(timing("sdpa", 10.0), timing("eager", 40.0), timing("xformers", 20.0)), "/venv")
+    assert more is not None
+    assert joined(found, more).places == more.places, "some of the backends say less than more of them"
+    assert joined(more, found).places == more.places
+
+
+@pytest.mark.parametrize(("judged", "kept"), [("NVIDIA A100-SXM4-80GB", True), ("cpu", False)])
+def test_only_the_device_that_is_judged_is_kept(
+    judged: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`bench --device cpu` beside a GPU leaves what is known of the GPU as it is."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    _bench.keep(
+        benchmark(timing("sdpa", 10.0), timing("eager", 40.0)), _bench.Judged(prefix=str(tmp_path), device=judged)
+    )
+    assert bool(list(tmp_path.rglob("*.json"))) is kept

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import venv
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,45 @@ def test_the_document_keeps_its_promise(torch_python: str) -> None:
     assert (done.returncode, document["seed"], document["interrupted"]) == (0, 7, False)
     assert len(document["rows"]) == 15
     assert [one["kernel"] for one in document["sdpa"]] == ["flash", "math"]
+
+
+def test_one_kernel_of_sdpa_by_itself(torch_python: str) -> None:
+    done = called(torch_python, "sdpa.math", "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [one["name"] for one in json.loads(done.stdout)["subjects"]] == ["sdpa.math"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sdpa.cudnn",), "sdpa.cudnn is no kernel of the CPU sdpa has here: sdpa.flash, sdpa.math."),
+        (("sdpa.nonsense",), "expected a backend, or one kernel of sdpa"),
+        (("eager.math",), "expected a backend, or one kernel of sdpa"),
+        (("--device", "cuda"), "--device cuda: torch 2.13.0+cpu is a CPU build"),
+        (("--kernel", f"{WRONG}:nothere"), "there is no function nothere in it"),
+        (("--kernel", "broken.py:kernel"), "SyntaxError: "),
+        (("--kernel", "raises.py:kernel"), "AttributeError: module 'math' has no attribute 'nothere'"),
+    ],
+)
+def test_a_wrong_call_accuses_no_kernel(
+    torch_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "broken.py").write_text("def kernel(:\n", encoding="utf-8")
+    (tmp_path / "raises.py").write_text("import math\nmath.nothere\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = called(torch_python, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+
+
+def test_without_torch_it_is_said_with_the_command(tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", symlinks=True)
+    done = called(str(tmp_path / "env/bin/python"))
+    assert (done.returncode, done.stdout) == (3, "")
+    said = " ".join(done.stderr.split())
+    assert f"torch is not installed in {tmp_path / 'env'}" in said
+    assert "install torch" in said
+    assert "attn-doctor check" not in said
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to one process there")

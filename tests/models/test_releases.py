@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from attn_doctor.errors import UsageError
 from attn_doctor.judgement import model as judgement
+from attn_doctor.judgement.backend import backends
+from attn_doctor.knowledge import frameworks
 from attn_doctor.machine.modeling.lookup import find
-from attn_doctor.machine.modeling.transformers import Flags
+from attn_doctor.machine.modeling.transformers import FLAGS, Flags
 from support import SITE, VENV, Described
 
 if TYPE_CHECKING:
@@ -61,6 +64,20 @@ def machine(version: str, *flags: str, auto: dict[str, str] | None = None) -> De
     return Described(files | {f"{root}/{name}": text for name, text in (auto or {}).items()})
 
 
+def test_code_beside_a_configuration_on_windows() -> None:
+    """Both slashes lead to the folder in which its code lies."""
+    here = machine("5.24.0", "_supports_sdpa")
+    here.said["system"] = ("windows", "x86_64", "10")
+    here.files |= {
+        "C:/m/config.json": '{"architectures": ["Mine"], "auto_map": {"AutoModel": "modeling_mine.Mine"}}',
+        "C:/m/modeling_mine.py": "from transformers import PreTrainedModel\nclass Mine(PreTrainedModel): ...\n",
+    }
+    for asked in ("C:\\m\\config.json", "C:/m/config.json", "C:\\m"):
+        found = find(here, VENV, asked)
+        assert found.beside, asked
+        assert found.parts[0].flags.name == "Mine"
+
+
 def takes(found: Found, backend: str) -> bool | None:
     return judgement.supports(found.parts[0].flags, backend, found.transformers)
 
@@ -82,6 +99,15 @@ FA2, FA3, FA4 = "flash_attention_2", "flash_attention_3", "flash_attention_4"
 def test_the_flags_of_a_release(version: str, flags: tuple[str, ...], expected: dict[str, bool]) -> None:
     found = find(machine(version, *flags), VENV, "llama")
     assert {backend: takes(found, backend) for backend in expected} == expected
+
+
+def test_every_claim_is_one_that_is_read() -> None:
+    claims = {name: claim for name in backends() if (claim := frameworks.claim(name))}
+    assert set(claims) == {"sdpa", "flex_attention", FA2, FA3, FA4}
+    assert all(set(claim.flags) <= set(FLAGS) and claim.source for claim in claims.values())
+    assert find(machine(frameworks.releases("transformers")[-1].since, "_supports_sdpa"), VENV, "llama")
+    with pytest.raises(UsageError, match=r"takes no attn_implementation; 4\.36 is the first"):
+        find(machine("4.35.2", "_supports_sdpa"), VENV, "llama")
 
 
 def test_a_model_that_takes_another_as_its_base() -> None:

@@ -216,7 +216,25 @@ def test_nothing_to_judge_by_is_said_and_is_no_pass(project: Project) -> None:
     assert project.check().code == 1
     project.write("requirements.txt", "numpy==2.0\n")
     project.policy('gpus = ["T4"]\nlock = "requirements.txt"\n')
-    assert "there is no torch to judge it by" in breaches(project.report())["AD502"][0]
+    assert "there is no torch to judge it by: requirements.txt has none" in breaches(project.report())["AD502"][0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [("torch>=2", "torch>=2"), ("Torch [opt] ; python_version>'3'", "Torch [opt]")]
+)
+def test_a_torch_that_is_not_pinned_is_named_with_its_line(project: Project, asked: str, said: str) -> None:
+    project.write("needs/base.txt", f"torch; sys_platform == 'darwin'\ntorchvision\n{asked}  # the newest\n")
+    project.write("requirements.txt", "-r needs/base.txt\n")
+    project.policy('gpus = ["T4"]\nlock = "requirements.txt"\n')
+    detail = breaches(project.report())["AD502"][0]
+    assert f"needs/base.txt:3 has {said}, which is no pinned version: write torch==..." in detail
+
+
+def test_nothing_is_to_be_installed_into_attn_doctor_s_own_environment(project: Project) -> None:
+    project.policy('require = ["sdpa"]\n')
+    report = project.call("check", "--python", sys.executable, "--format", "json").json()
+    fixes = {one["code"]: one["fix"] for one in report["findings"]}
+    assert fixes["AD105"][0] == fixes["AD503"][0] == "attn-doctor check --venv DIR"
 
 
 @pytest.mark.parametrize("machine", MACHINES[::6], ids=lambda one: " ".join(one["simulate"][:2]))

@@ -30,6 +30,7 @@ def test_it_writes_what_holds_here_and_check_finds_it_kept(project: Project) -> 
     called = init(project)
     assert called.code == 0
     assert "written to attn-doctor.toml" in called.err
+    assert imagined.too_wide(called.err) == imagined.too_wide(called.out) == []
     assert (project.folder / "attn-doctor.toml").read_text() == called.out
     assert toml.loads(called.out) == {
         "schema": 1,
@@ -161,10 +162,9 @@ def test_a_target_in_the_project_is_written_down(project: Project, tmp_path: Pat
     assert toml.loads(inside)["tool"]["attn-doctor"]["target"] == {"venv": "env"}
     python = project.call("init", "--python", "env/bin/python", "--dry-run").out
     assert toml.loads(python)["tool"]["attn-doctor"]["target"] == {"python": "env/bin/python"}
-    assert (
-        "target"
-        not in toml.loads(project.call("init", "--venv", "../elsewhere", "--dry-run").out)["tool"]["attn-doctor"]
-    )
+    outside = project.call("init", "--venv", "../elsewhere")
+    assert "target" not in toml.loads(outside.out)["tool"]["attn-doctor"]
+    assert "  attn-doctor check --venv ../elsewhere\n" in outside.err
 
 
 def test_needs_and_a_lock_that_is_there(project: Project) -> None:

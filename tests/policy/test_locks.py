@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -130,6 +132,34 @@ def test_requirements(tmp_path: Path) -> None:
         "xformers": ("0.0.32.post2", 1),
     }
     assert "transformers" not in read(path, "python=3.10")
+
+
+def test_indexes_reach_the_requirements_that_are_named_and_addresses_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_text(
+        "-r https://example.org/more.txt\n-r base.txt\n--extra-index-url https://download.pytorch.org/whl/cu128\n"
+    )
+    (tmp_path / "base.txt").write_text("torch==2.8.0\n")
+    assert read(path) == {"torch": ("2.8.0+cu128", 1)}
+    (tmp_path / "base.txt").write_text("-i https://download.pytorch.org/whl/cpu\ntorch==2.8.0\n")
+    assert read(path) == {"torch": ("2.8.0+cpu", 2)}, "the nearest says it"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no FIFOs")
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_text("torch==2.8.0\n-r more.txt\n")
+    os.mkfifo(tmp_path / "more.txt")
+    assert read(path) == {"torch": ("2.8.0", 1)}
+
+
+def test_values_of_the_wrong_kind_say_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "pylock.toml"
+    path.write_text('[[packages]]\nname = "torch"\nversion = "2.8.0"\nwheels = 3\narchive = { url = 3 }\n')
+    assert read(path) == {"torch": ("2.8.0", 1)}
+    path = tmp_path / "uv.lock"
+    path.write_text('[[package]]\nname = "torch"\nversion = "2.8.0"\nresolution-markers = 3\nsource.git = 3\n')
+    assert read(path) == {"torch": ("2.8.0", 1)}
 
 
 def test_what_is_no_pin_is_none(tmp_path: Path) -> None:

@@ -78,6 +78,10 @@ def test_without_the_lock_only_for_what_was_made_without_it() -> None:
     assert found("/usr/bin/python3.12t", target=free) == "/usr/bin/python3.12t"
 
 
+def test_nothing_is_run_where_nothing_may_be() -> None:
+    assert found("/usr/bin/python3.12", env=MINE | {"ATTN_DOCTOR_RUN_NO_PYTHON": "1"}) is msgspec.UNSET
+
+
 def test_nothing_is_looked_for_where_nothing_is_gone() -> None:
     machine = Described({}, executables={"/venv/bin/python"})
     assert value(ask(PROBE, machine)).instead is msgspec.UNSET

@@ -232,6 +232,14 @@ def test_a_wrong_name_is_an_error_of_the_caller(wrong: dict[str, Any]) -> None:
             call(**wrong)
 
 
+def test_a_wrong_framework_is_no_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """Where a chain is given nothing of it depends on the framework: it is looked at all the same, first."""
+    for call in (attn_doctor.resolve, attn_doctor.resolution):
+        with pytest.raises(UsageError, match="no framework 'bogus'"):
+            call(chain=["eager"], framework="bogus")
+    assert caplog.text == ""
+
+
 def test_strict_raises_with_the_reason(python: Path) -> None:
     code = f"import json, sys, attn_doctor\nanswer = attn_doctor.resolve('fa2', strict=True)\n{SHOW}"
     done = run(python, code)

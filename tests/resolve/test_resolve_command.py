@@ -104,6 +104,21 @@ def test_lines_for_a_shell(tmp_path: Path) -> None:
     assert "ATTN_BACKEND=\n" in nothing.out, "what an earlier call has set must not stay"
 
 
+@pytest.mark.parametrize(("options", "data"), [((), EMPTY), (("--strict",), L4), (("--require", "fa2"), L4)])
+def test_eval_and_env_fail_where_the_call_does(options: tuple[str, ...], data: bytes) -> None:
+    """The exit code of what is within $(...) is lost to both."""
+    called = call("resolve", *options, "--format", "env", "--facts", "-", stdin=data)
+    for script in ('eval "$1" || exit 7', "env $1 true || exit 7"):
+        done = subprocess.run(["sh", "-c", script, "sh", called.out], check=False)
+        assert (called.code, done.returncode) == (1, 7), script
+
+
+def test_a_row_of_every_release_names_none() -> None:
+    passed = call("resolve", "--for", "xformers", "--facts", "-", stdin=L4).err
+    assert "xformers has no name for it" in " ".join(passed.split())
+    assert "tensorrt-llm 0" not in call("resolve", "--for", "trtllm", "--facts", "-", stdin=L4).err
+
+
 def test_it_can_be_written_to_a_file_and_run_offline(tmp_path: Path) -> None:
     data = tmp_path / "facts.json"
     data.write_bytes(L4)

@@ -125,6 +125,32 @@ def test_a_server_that_cannot_run_is_not_given_a_backend() -> None:
 def test_what_is_passed_over_is_said_on_standard_error_too() -> None:
     called = imagined.call("snippet", "transformers", "--facts", "-", stdin=imagined.facts(*CPU))
     assert (called.code, "flash_attention_2 does not run here" in called.err) == (0, True)
+    for name in makers():
+        assert imagined.too_wide(imagined.call("snippet", name, "--facts", "-", stdin=imagined.facts(*CPU)).err) == []
+
+
+def test_the_first_line_and_the_exit_code_agree() -> None:
+    """The function for xformers has sdpa in its place: something runs, where there is a torch."""
+    for name in makers():
+        for on, code in ((CPU, 0), ((), 1)):
+            called = imagined.call("snippet", name, "--facts", "-", stdin=imagined.facts(*on))
+            nothing = "nothing of the chain runs here" in called.out.replace("\n# ", " ")
+            assert (called.code == 1) is nothing, (name, called)
+            assert name != "xformers" or called.code == code
+    shown = imagined.call("snippet", "xformers", "--facts", "-", stdin=imagined.facts(*CPU)).out
+    assert "no GPU: sdpa in its place\n" in shown
+
+
+def test_what_the_world_demands_stands_in_its_table() -> None:
+    """A bound that moves there moves in what is pasted; nothing is said twice."""
+    for file in sorted((Path(attn_doctor.__file__).parent / "snippets").glob("*.py")):
+        said = re.search(r"\(\d+, 0\)|(?:capability|torch|than) \d+\.\d", file.read_text(encoding="utf-8"))
+        assert said is None, file
+    autodetect, nanogpt = (snippet(name, on=L4)["code"] for name in ("autodetect", "nanogpt"))
+    for code in (autodetect, nanogpt):
+        assert "capability < (8, 0)" in code or "get_device_capability() < (8, 0)" in code
+    assert "# torch 2.0 and later" in autodetect
+    assert "is older than 2.0" in nanogpt
 
 
 def test_names() -> None:

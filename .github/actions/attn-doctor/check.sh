@@ -39,9 +39,21 @@ annotate() {
   echo "::error ${place}title=attn-doctor::$text"
 }
 
+# by_policy OPTIONS: whether the policy names what is examined; where the call is wrong, the check itself says so
+by_policy() {
+  local said code=0
+  said="$("$ATTN_DOCTOR" check "$@" --format json 2> /dev/null)" || code=$?
+  [ "$code" -eq 2 ] || [[ "$said" == *'"target.'* ]]
+}
+
+# before the rest, so that an option among the further ones takes its place
 target() {
+  local given=(${options[@]+"${options[@]}"})
+  options=()
   if [ -n "${INPUT_PYTHON:-}" ]; then
     options+=(--python "$INPUT_PYTHON")
+  elif by_policy ${given[@]+"${given[@]}"}; then
+    :
   elif [ -e .venv/pyvenv.cfg ]; then
     options+=(--venv .venv)
   elif [ -z "${VIRTUAL_ENV:-}" ]; then
@@ -50,9 +62,9 @@ target() {
     python="$(command -v python || command -v python3 || true)"
     [ -z "$python" ] || options+=(--python "$python")
   fi
+  options+=(${given[@]+"${given[@]}"})
 }
 
-target
 each --require "${INPUT_REQUIRE:-}"
 each --need "${INPUT_NEED:-}"
 each --ignore "${INPUT_IGNORE:-}"
@@ -60,6 +72,7 @@ each_line --what-if "${INPUT_WHAT_IF:-}"
 [ -z "${INPUT_POLICY:-}" ] || options+=(--policy "$INPUT_POLICY")
 [ -z "${INPUT_FAIL_ON:-}" ] || options+=(--fail-on "$INPUT_FAIL_ON")
 each_line "" "${INPUT_ARGS:-}"
+target
 
 code=0
 said="$(mktemp)"

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from attn_doctor.errors import BadInput, UsageError
+from attn_doctor.knowledge import frameworks
+from attn_doctor.knowledge.spelling import bare, did_you_mean
 from attn_doctor.knowledge.versions import numbers
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.modeling.transformers import Flags, Sources
 from attn_doctor.machine.target import Target, distributions
 
 CONFIG = "config.json"
-FIRST = "4.36"  # the first that takes attn_implementation
 DEEPEST = 3  # configs within configs
 
 
@@ -48,11 +49,13 @@ def find(host: Host, target: Target, asked: str) -> Found:
     installed = distributions(host, target).get("transformers")
     if installed is None:
         raise UsageError(
-            f"--model {asked}: transformers is not installed in the target", "What supports what stands in its files."
+            f"--model {asked}: transformers is not installed in the target",
+            "What a model supports stands in its files. Install it there: pip install transformers",
         )
-    if numbers(installed.version) < numbers(FIRST):
+    first = frameworks.releases("transformers")[-1].since
+    if numbers(installed.version) < numbers(first):
         raise UsageError(
-            f"--model {asked}: transformers {installed.version} takes no attn_implementation; {FIRST} is the first"
+            f"--model {asked}: transformers {installed.version} takes no attn_implementation; {first} is the first"
         )
     config = _config(host, asked)
     folder = join(installed.site, "transformers")
@@ -65,6 +68,8 @@ def find(host: Host, target: Target, asked: str) -> Found:
 
 def _config(host: Host, asked: str) -> _Config | None:
     """The configuration that is meant; None where the name of a type or of a class is."""
+    if host.system()[0] == "windows":  # it takes both slashes; elsewhere this one is part of a name
+        asked = asked.replace("\\", "/")
     if asked.endswith(".json") or host.is_file(asked):
         return _read(host, asked)
     if host.is_file(join(asked, CONFIG)):
@@ -93,7 +98,8 @@ def _read(host: Host, path: str) -> _Config:
         raise BadInput(f"--model {path}: this is no configuration of a model: {error}") from None
     if values is None:
         raise BadInput(f"--model {path}: there is no such file")
-    return _Config(values, path.rpartition("/")[0] or ".")
+    folder, slash, _ = path.rpartition("/")
+    return _Config(values, folder or slash or ".")
 
 
 def _cached(host: Host, asked: str) -> str | None:
@@ -186,7 +192,7 @@ def _of_type(sources: Sources, key: str, kind: str) -> Part | None:
 
 
 def _of_name(sources: Sources, asked: str) -> Part:
-    kind = asked if asked in sources.types else next((one for one in sources.types if _bare(one) == _bare(asked)), None)
+    kind = asked if asked in sources.types else next((one for one in sources.types if bare(one) == bare(asked)), None)
     if kind is None and asked[:1].isupper() and asked.isidentifier():
         module = sources.whereabouts(asked)
         found = sources.flags(module, asked) if module else None
@@ -196,14 +202,8 @@ def _of_name(sources: Sources, asked: str) -> Part:
             return Part("", next((one for one, folder in sources.types.items() if folder == own), own), found)
     if kind is not None and (part := _part(sources, "", {"model_type": kind})):
         return part
-    from difflib import get_close_matches
-
-    near = get_close_matches(asked.lower(), sources.types, n=3)
     raise UsageError(
         f"--model {asked}: this transformers has no such model",
-        f"Did you mean {' or '.join(near)}? " if near else "Give a model type (llama), a class, or a config.json.",
+        did_you_mean(asked.lower(), {one: one for one in sources.types}, most=3).rstrip()
+        or "Give a model type (llama), a class, or a config.json.",
     )
-
-
-def _bare(name: str) -> str:
-    return "".join(char for char in name.lower() if char not in "-_. ")

@@ -52,7 +52,7 @@ def has_headers(host: Host, target: Target) -> bool | None:
     return any(host.is_file(join(base or "/", f"include/python{minor}/Python.h")) for base in bases)
 
 
-def _instead(host: Host, target: Target) -> str | None:
+def _instead(host: Host, target: Target) -> str | msgspec.UnsetType | None:
     from attn_doctor.machine.interpreters import instead_of  # only where an interpreter is gone
 
     return instead_of(host, target)

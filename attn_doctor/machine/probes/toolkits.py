@@ -10,9 +10,10 @@ from attn_doctor.knowledge.versions import numbers
 from attn_doctor.machine.facts import Absent, Known, Reading
 from attn_doctor.machine.host import Completed, Host, join, run, which
 from attn_doctor.machine.probe import Edit, Probe, WhatIf, timeout_s
-from attn_doctor.machine.target import Target
+from attn_doctor.machine.target import RUN_NO_PYTHON, Target
 
 LOCAL = "/usr/local"
+OF_THE_SYSTEM = ("/usr/", "/opt/")
 CUDA_MACRO = r"#define\s+CUDA_VERSION\s+(\d+)"
 RELEASE = r"release (\d+\.\d+)"
 DISTRIBUTION_ROOTS = ("/usr", "/usr/lib/nvidia-cuda-toolkit")
@@ -98,6 +99,8 @@ def version(host: Host, root: str) -> str | None:
         found = parse(host.read_head(join(root, name), 1 << 16) or "")
         if found:
             return found
+    if host.env(RUN_NO_PYTHON) and not root.startswith(OF_THE_SYSTEM):
+        return None  # somebody's environment: what lies there is not run either
     answer = run(host, [join(root, "bin/nvcc"), "--version"], timeout_s(host))
     return parse_release(answer.stdout) if isinstance(answer, Completed) else None
 

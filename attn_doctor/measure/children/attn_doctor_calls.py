@@ -7,12 +7,13 @@ kernel, gradients) that answers the call (q, k, v) -> result in the same layout.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from functools import cache
 
 import attn_doctor_kernels as kernels
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
-from attn_doctor_kernels import Refused
+from attn_doctor_answers import Refused
 
 __all__ = ["CALLS", "COMPILED", "Refused"]
 
@@ -75,7 +76,15 @@ def flex(shape: dict, device: str, _kernel: str, gradients: bool):
 
 @cache
 def compiled_flex(function):
-    """As people write it: torch decides by itself which sizes stay open."""
+    """As people write it: torch decides by itself which sizes stay open.
+
+    What backward is timed on is kept from call to call: its buffers are not to be given away.
+    """
+    with suppress(ImportError):
+        from torch._functorch import config
+
+        if hasattr(config, "donated_buffer"):  # torch 2.6 and newer
+            config.donated_buffer = False
     settings = torch._dynamo.config  # noqa: SLF001 - where torch documents it
     for name in ("recompile_limit", "cache_size_limit", "accumulated_recompile_limit", "accumulated_cache_size_limit"):
         if hasattr(settings, name):

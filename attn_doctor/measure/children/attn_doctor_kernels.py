@@ -19,16 +19,9 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
+from attn_doctor_answers import NONE_TAKES, Refused
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16, "fp64": torch.float64}
-
-
-# how sdpa says that none of the kernels it may take is for these inputs
-NONE_TAKES = re.compile(r"No available kernel|No viable backend")
-
-
-class Refused(Exception):
-    """The backend does not take this case, and says so: that is no error of it."""
 
 
 # what is asked

@@ -1,4 +1,6 @@
-"""Clock, temperature and what holds the clock back, of the first GPU: one line of JSON, by NVML.
+"""Clock, temperature and what holds the clock back, of one GPU: one line of JSON, by NVML.
+
+clocks.py [UUID | PCI-BUS-ID ...]: the first of these that the driver knows; without any the only one there is.
 
 Runs in attn-doctor's own interpreter, in a process of its own: a driver that hangs takes this one along and nothing else.
 """
@@ -6,6 +8,7 @@ Runs in attn-doctor's own interpreter, in a process of its own: a driver that ha
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import suppress
 
 import pynvml
@@ -23,18 +26,31 @@ REASONS = {
 
 def main() -> None:
     pynvml.nvmlInit()
-    handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+    handle = found(sys.argv[1:])
+    if handle is None:
+        print("{}")
+        return
     asked = {
         "clock_mhz": lambda: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
         "highest_clock_mhz": lambda: pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_SM),
         "temperature_c": lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU),
         "held_back": lambda: held_back(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)),
     }
-    found = {}
+    read = {}
     for name, ask in asked.items():
         with suppress(pynvml.NVMLError, AttributeError):  # this device does not say it
-            found[name] = ask()
-    print(json.dumps(found))
+            read[name] = ask()
+    print(json.dumps(read))
+
+
+def found(names: list[str]):
+    """torch may count GPUs in another order, or see some of them alone: an index says nothing."""
+    for name in names:
+        with suppress(pynvml.NVMLError):
+            if name.startswith("GPU-"):
+                return pynvml.nvmlDeviceGetHandleByUUID(name)
+            return pynvml.nvmlDeviceGetHandleByPciBusId(name)
+    return pynvml.nvmlDeviceGetHandleByIndex(0) if not names and pynvml.nvmlDeviceGetCount() == 1 else None
 
 
 def held_back(bits: int) -> list[str]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import json
-import os
 import re
 import sys
 import time
@@ -18,17 +16,12 @@ import time
 import attn_doctor_kernels as kernels
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
-from attn_doctor_calls import CALLS, Refused
-from bench import hello, kernels_refuse, limit, on_allocator
+from attn_doctor_answers import give_back, here, limit, on_allocator, serve
+from attn_doctor_answers import raised as said_of
+from attn_doctor_calls import CALLS
 
 WARM = 2  # the first makes the optimizer's state and compiles, the second is watched for memory
 RATE, BETAS, DECAY = 3e-4, (0.9, 0.95), 0.1
-# the last is said where there is none left for a thread
-NO_MEMORY = re.compile(
-    r"(?i)out of memory|can't allocate memory|not enough memory|bad_alloc|ALLOC_FAILED|Cannot allocate"
-    r"|Resource temporarily unavailable"
-)
-SPOILS = re.compile(r"CUDA error|illegal memory|misaligned|device-side assert")
 # what torch says where nothing is at hand to compile with
 NO_COMPILER = re.compile(
     r"(?i)compiler.{0,40}(?:not found|can't|cannot)|InvalidCxxCompiler|Failed to find C compiler"
@@ -36,22 +29,9 @@ NO_COMPILER = re.compile(
 )
 
 
-def main() -> None:
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-    limit()
-    answers.write(json.dumps(introduced()) + "\n")
-    for line in sys.stdin:
-        answers.write(json.dumps(answer(json.loads(line))) + "\n")
-
-
 def introduced() -> dict:
-    """What is here, with the compute capability of the first GPU."""
-    found = hello()
-    found["python"] = "{}.{}".format(*sys.version_info)
-    if found["cuda"]:
-        found["capability"] = "{}.{}".format(*torch.cuda.get_device_capability(0))
-    return found
+    """What is here, with the release of Python."""
+    return {**here(), "python": "{}.{}".format(*sys.version_info)}
 
 
 def answer(question: dict) -> dict:
@@ -59,8 +39,6 @@ def answer(question: dict) -> dict:
     began = time.perf_counter()
     try:
         found = trained(question)
-    except Refused as refused:
-        found = {"status": "refused", "reason": str(refused)}
     except Exception as error:  # noqa: BLE001 - whatever a backend raises is its row
         found = raised(error, question)
     forget(question)  # not before: the error holds the frames, and they the tensors
@@ -68,15 +46,15 @@ def answer(question: dict) -> dict:
 
 
 def raised(error: Exception, question: dict) -> dict:
-    """What an exception says: no memory, nothing to compile with, a model that the backend does not take, or a fault."""
-    said = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    if isinstance(error, MemoryError) or NO_MEMORY.search(f"{said} {error}"):
-        return {"status": "no memory", "reason": said}
-    if question["setting"] == "torch_compile" and NO_COMPILER.search(f"{said} {error}"):
-        return {"status": "cannot", "reason": said}
-    spoilt = bool(SPOILS.search(said))
-    refused = not spoilt and (isinstance(error, NotImplementedError) or kernels_refuse(said))
-    return {"status": "refused" if refused else "failed", "reason": said, "spoilt": spoilt}
+    """As of every child; and that there is nothing to compile with."""
+    found = said_of(error)
+    if (
+        question["setting"] == "torch_compile"
+        and found["status"] != "no memory"
+        and NO_COMPILER.search(f"{found['reason']} {error}")
+    ):
+        return {"status": "cannot", "reason": found["reason"]}
+    return found
 
 
 def forget(question: dict) -> None:
@@ -85,8 +63,7 @@ def forget(question: dict) -> None:
         torch._dynamo.reset()  # noqa: SLF001 - torch.compiler.reset is newer than torch.compile
     gc.collect()
     if question["device"] == "cuda":
-        with contextlib.suppress(RuntimeError):  # after an error of CUDA
-            torch.cuda.empty_cache()
+        give_back()
         return
     with contextlib.suppress(OSError, AttributeError, TypeError):  # of glibc, which keeps what is freed for itself
         ctypes.CDLL(None).malloc_trim(0)
@@ -311,9 +288,10 @@ def watched(trainer: Trainer, tokens) -> tuple:
         found = {"peak_bytes": torch.cuda.max_memory_allocated(), "reserved_bytes": torch.cuda.max_memory_reserved()}
         return loss, found
     held = trainer.held_bytes()
-    loss, peak = on_allocator(lambda: trainer.step(tokens))
+    loss, peak, _spent = on_allocator(lambda: trainer.step(tokens))
     return loss, {"peak_bytes": held + peak}
 
 
 if __name__ == "__main__":
-    main()
+    limit()
+    serve(introduced, answer)

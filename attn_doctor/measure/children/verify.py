@@ -5,27 +5,17 @@ Reads standard input, writes to the descriptor that standard output was; whateve
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import re
-import sys
 import warnings
 from contextlib import contextmanager
 
 import attn_doctor_kernels as kernels
 import torch
+from attn_doctor_answers import NONE_TAKES, Refused, raised, serve
 
 POISON_COPIES = 3
 # what is in the names of operators and kernels that tell how attention was computed
 TELLING = ("attention", "attn", "flash", "fmha", "softmax")
-# how backends say that a case is none of theirs: "FlashAttention only support fp16 and bf16 data type"
-REFUSES = re.compile(
-    r"(?i)support|(?:must|should) be|expect|require|not implemented|at most|no (?:operator|available)"
-    r"|invalid (?:head|dtype)"
-)
-# torch's CPU allocator raises a RuntimeError: "DefaultCPUAllocator: can't allocate memory: you tried to allocate"
-NO_MEMORY = re.compile(r"(?i)out of memory|(?:can't|cannot|not enough|unable to) (?:allocate )?memory|bad_alloc")
 # how sdpa begins what it says of one kernel: "Memory efficient kernel not used because:"
 HEADING = "kernel not used because"
 HEADINGS = {"flash": "flash", "efficient": "memory", "cudnn": "cudnn", "math": "math"}
@@ -40,36 +30,44 @@ NUMBERS = {0: "math", 1: "flash", 2: "efficient", 3: "cudnn"}
 TOLD_BY_LOG = "torch.nested._internal.sdpa"
 DROPPED_APART = 0.3  # of the variance that dropout must have: six deviations of it over the rows of a case
 SAME_MASK_APART = 0.05  # another mask in backward is off by the probability, 0.2
-SPOILS = re.compile(r"CUDA error|HIP error|illegal memory|misaligned|device-side assert|CUDNN_STATUS")
 
 
 class Wrong(Exception):
     """What no backend may do, whatever its numbers are."""
 
 
-def main() -> None:
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-    answers.write(json.dumps({"torch": torch.__version__, "cuda": torch.cuda.is_available()}) + "\n")
-    for line in sys.stdin:
-        case = json.loads(line)
-        answers.write(json.dumps(answer(case)) + "\n")
+def hello() -> dict:
+    return {"torch": torch.__version__, "cuda": torch.cuda.is_available()}
 
 
 def answer(case: dict) -> dict:
-    """What became of one case."""
+    """What became of one case, or of loading a kernel."""
+    if case.get("load"):
+        return loaded(*case["load"])
     with listening() as said:
         try:
             found = dropped(case) if case.get("dropout") else judged(case)
-        except (kernels.Refused, NotImplementedError) as refused:
+        except (Refused, NotImplementedError) as refused:
             kernel = case["subject"].partition(".")[2]
-            told = words(said, kernel) if kernels.NONE_TAKES.search(str(refused)) else []
+            told = words(said, kernel) if NONE_TAKES.search(str(refused)) else []
             found = {"status": "refused", "reason": " ".join(told) or because(refused)}
         except Wrong as wrong:
             found = {"status": "wrong", "reason": str(wrong)}
         except Exception as error:  # noqa: BLE001 - whatever a kernel raises is its row
             found = raised(error)
     return found
+
+
+def loaded(path: str, name: str) -> dict:
+    """Whether that file is Python and has that function."""
+    try:
+        kernels.own(path, name)
+    except Exception as error:  # noqa: BLE001 - whatever the file does
+        said = str(error).strip().partition("\n")[0]
+        missing = isinstance(error, AttributeError) and said.startswith("module 'kernel_under_test' has no")
+        reason = f"there is no function {name} in it" if missing else f"{type(error).__name__}: {said}".rstrip(": ")
+        return {"status": "not loaded", "reason": reason}
+    return {"status": "loaded"}
 
 
 @contextmanager
@@ -111,16 +109,6 @@ def because(refused: Exception) -> str:
     told = [line.strip() for line in rest[next((i for i, line in enumerate(rest) if "because" in line), len(rest)) :]]
     reasons = dict.fromkeys(line for line in told if not line.startswith("`"))
     return ": ".join([first.partition(" with inputs")[0], *(["; ".join(reasons)] if reasons else [])])
-
-
-def raised(error: Exception) -> dict:
-    """What an exception says: no memory, a case that the backend does not take, or a fault."""
-    said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".rstrip(": ")
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or NO_MEMORY.search(said):
-        return {"status": "no memory", "reason": said}
-    if SPOILS.search(said):
-        return {"status": "failed", "reason": said, "spoilt": True}
-    return {"status": "refused" if REFUSES.search(said) else "failed", "reason": said}
 
 
 def judged(case: dict) -> dict:
@@ -167,7 +155,7 @@ def judged(case: dict) -> dict:
         if out.dtype != a.dtype:
             raise Wrong(f"the result is {out.dtype}, not {a.dtype}")
         if backward and not out.requires_grad:
-            raise kernels.Refused("its result has no gradient")
+            raise Refused("its result has no gradient")
         return out
 
     got = results(subject, wide=False)
@@ -223,7 +211,7 @@ def refusal(q, k, v, case: dict, kernel: str) -> str:
     with listening() as said:
         try:
             kernels.sdpa(q, k, v, case, kernel)
-        except (kernels.Refused, NotImplementedError, RuntimeError) as refused:
+        except (Refused, NotImplementedError, RuntimeError) as refused:
             return " ".join(words(said, kernel)) or f"torch gives no reason: {because(refused)}"
     return "it would have taken the case"
 
@@ -270,7 +258,7 @@ def observed(call):
 def dropped(case: dict) -> dict:
     """Dropout by its statistics, since no two kernels draw the same numbers."""
     if case.get("own"):
-        raise kernels.Refused("dropout is not asked of a kernel of one's own")
+        raise Refused("dropout is not asked of a kernel of one's own")
     torch.manual_seed(int(case["seed"]))
     return dropped_backward(case) if case["direction"] == "backward" else dropped_forward(case)
 
@@ -308,7 +296,7 @@ def dropped_backward(case: dict) -> dict:
     leaves = [one.requires_grad_() for one in kernels.inputs(case, case["device"])]
     out = kernels.run(case["subject"], *leaves, case)
     if not out.requires_grad:
-        raise kernels.Refused("its result has no gradient")
+        raise Refused("its result has no gradient")
     out.backward(out.detach())
     squared, moved = float(out.double().square().sum()), float((leaves[2].grad.double() * leaves[2].double()).sum())
     said = "" if abs(moved / squared - 1) <= SAME_MASK_APART else "backward does not drop what forward dropped"
@@ -317,4 +305,4 @@ def dropped_backward(case: dict) -> dict:
 
 
 if __name__ == "__main__":
-    main()
+    serve(hello, answer)

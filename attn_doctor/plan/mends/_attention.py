@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from attn_doctor.judgement import binaries, wheel_choice
@@ -10,12 +11,14 @@ from attn_doctor.judgement.rules._demands import meets, of_torch, same_minor
 from attn_doctor.judgement.rules.wheel_for_another_python import loads
 from attn_doctor.judgement.view import Machine
 from attn_doctor.machine.facts import Known
+from attn_doctor.machine.probes.deep import Import
 from attn_doctor.plan.mends._mend import EXCUSES, Ailing
 from attn_doctor.wheels import catalogue
 from attn_doctor.wheels.catalogue import Wheel
 from attn_doctor.wheels.resolve import fitting
 
 CODES = ("AD306", "AD312", "AD401", "AD402", "AD403", "AD404", "AD405", "AD408", "AD420")
+MISSING_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'")
 BUILT_FOR_OLD_LIBC = ("manylinux", "musllinux")
 
 
@@ -50,7 +53,7 @@ def _why(ailing: Ailing, package: str) -> str | None:
         and any(binaries.lacks_code(machine, package, gpu) for gpu in machine.nvidia)
     ):
         return "it has no code for this GPU"
-    return _import_error(machine, package)
+    return _import_error(ailing, package)
 
 
 def _demands_another(machine: Machine, package: str) -> bool:
@@ -58,13 +61,21 @@ def _demands_another(machine: Machine, package: str) -> bool:
     return bool(torch and demanded and not meets(torch, demanded) and not same_minor(torch.version, demanded))
 
 
-def _import_error(machine: Machine, package: str) -> str | None:
-    deep = machine.facts.readings.get("deep")
+def _import_error(ailing: Ailing, package: str) -> str | None:
+    deep = ailing.machine.facts.readings.get("deep")
     imports = deep.value if isinstance(deep, Known) else {}
     torch, own = imports.get("torch"), imports.get(package)
     if own is None or not own.error or (torch and torch.error):
         return None
-    return None if any(name in own.error for name in EXCUSES) else f"import {own.module}: {own.error}"
+    if any(name in own.error for name in EXCUSES) or ("AD315" in ailing.findings and lacks_another(own)):
+        return None
+    return f"import {own.module}: {own.error}"
+
+
+def lacks_another(found: Import) -> bool:
+    """Whether it fails for a module that is none of the package's own, which says nothing against its files."""
+    missing = MISSING_MODULE.search(found.error or "")
+    return missing is not None and not missing[1].startswith(found.module.partition(".")[0])
 
 
 def fitting_file(machine: Machine, package: str) -> Wheel | None:

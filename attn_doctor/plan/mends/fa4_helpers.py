@@ -8,9 +8,13 @@ from msgspec.structs import replace
 
 from attn_doctor.judgement import commands
 from attn_doctor.judgement.rules.fa4_helpers_missing import DSL, PACKAGE, demanded
+from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.requirements import satisfies
+from attn_doctor.machine.facts import Known
+from attn_doctor.machine.probes.deep import Import
 from attn_doctor.plan import steps
 from attn_doctor.plan.mends import _parts
+from attn_doctor.plan.mends._attention import lacks_another
 from attn_doctor.plan.mends._mend import Ailing, Mend, Part
 from attn_doctor.plan.plan import Change
 
@@ -44,7 +48,17 @@ def parts(ailing: Ailing) -> Iterator[Part]:
         steps=(pinned, replace(step, command=(*step.command, "--constraint", file))),
         changes=tuple(Change(name, _parts.version(machine, name), needs[name] or "newest") for name in wrong),
         built={name: _meeting(needs[name]) for name in wrong},
+        readings=_imports(machine),
     )
+
+
+def _imports(machine: Machine) -> dict[str, dict[str, Import]]:
+    """Without the import that fails for want of them: what it says then is for the last step to see."""
+    deep = machine.facts.readings.get("deep")
+    if not isinstance(deep, Known):
+        return {}
+    mended = {name for name, found in deep.value.items() if name == PACKAGE and lacks_another(found)}
+    return {"deep": {name: found for name, found in deep.value.items() if name not in mended}}
 
 
 def _meeting(specifier: str) -> str:

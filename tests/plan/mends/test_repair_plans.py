@@ -18,6 +18,7 @@ from attn_doctor.machine.facts import Known, Unknown
 from attn_doctor.machine.gather import Facts
 from attn_doctor.machine.probes.deep import Import
 from attn_doctor.machine.probes.leftovers import Leftovers
+from attn_doctor.machine.probes.packages import Package
 from attn_doctor.machine.probes.python import Python
 from attn_doctor.machine.probes.tools import Tools
 from attn_doctor.machine.probes.torch import TorchDist
@@ -159,6 +160,23 @@ def test_an_import_that_fails_is_mended() -> None:
     assert "No module named 'flash_attn_2_cuda'" in plan.why[0]
 
 
+@pytest.mark.parametrize(
+    ("missing", "mended"),
+    [
+        ("cutlass", {"nvidia-cutlass-dsl"}),
+        ("flash_attn.cute.interface", {"flash-attn-4"}),
+    ],
+)
+def test_an_import_that_fails_for_another_package_says_nothing_against_its_own(missing: str, mended: set[str]) -> None:
+    """AD315 says which is lacking: that one comes. For a module of its own the package comes anew."""
+    said = {"flash-attn-4": Import("flash_attn.cute", error=f"ModuleNotFoundError: No module named '{missing}'")}
+    four = Package("4.0.0b36", requires={"nvidia-cutlass-dsl": "==4.6.2", "einops": ""})
+    packages = {"flash-attn-4": four, "einops": Package("0.8.1"), "triton": Package("3.4.0")}
+    plan = repair.plan(imagined("torch=2.8.0+cu128", packages=packages, deep=said))
+    assert plan.possible, plan.obstacles
+    assert changes(plan).keys() == mended
+
+
 def test_an_environment_of_another_python_is_made_anew() -> None:
     facts = imagined("torch=2.8.0+cu128", "pkg.torchvision=0.23.0", "pkg.flash-attn=2.8.3", "pkg.triton=3.4.0")
     found: Any = facts.readings["packages"]
@@ -194,7 +212,6 @@ def test_a_closed_target_gets_advice() -> None:
 
 def test_libraries_of_torch_come_at_the_version_that_it_demands() -> None:
     from attn_doctor.machine.probes.extensions import Extensions, TorchLibraries
-    from attn_doctor.machine.probes.packages import Package
 
     libraries = TorchLibraries(f"{SITE}/torch/lib", {"libcudnn.so.9": "libtorch_cuda.so"})
     packages = {"torch": Package("2.8.0", requires={"nvidia-cudnn-cu12": "==9.10.2.21"})}
