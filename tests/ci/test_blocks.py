@@ -194,4 +194,4 @@ def test_the_lines_for_any_other_ci(project: Path, tools: Path) -> None:
 
 def test_the_package_brings_what_the_hook_calls() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'\n{HOOK["entry"].split()[0]} = "attn_doctor.cli:main"\n' in project
+    assert f'\n{HOOK["entry"].split()[0]} = "attn_doctor.__main__:run"\n' in project
