@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from support import Ran
 
 
+# several tests run torch at a time: threads that spin while they wait would keep the others from working
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
 def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder for caches, with nothing in it: the developer's own may hold a refreshed catalogue."""

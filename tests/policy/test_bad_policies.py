@@ -28,7 +28,8 @@ def test_it_is_refused_with_its_place(project: Project, text: str, said: str) ->
     assert (called.code, called.out) == (2, ""), called
     assert "Traceback" not in called.err
     assert " ".join(called.err.split()).startswith(f"attn-doctor: {said}"), called.err
-    assert imagined.too_wide(called.err) == []
+    # the path of a folder made for a test may be longer than a line, and is not broken
+    assert [line for line in imagined.too_wide(called.err) if " " in line.strip()] == []
 
 
 def test_what_is_no_text_is_said_with_its_line(project: Project) -> None:

@@ -188,8 +188,9 @@ def small_group() -> Iterator[Path]:
 @pytest.mark.parametrize("seen", [True, False], ids=["held back", "killed by the kernel"])
 def test_a_limit_of_a_control_group(small_group: Path, tmp_path: Path, calls: Path, seen: bool) -> None:
     """Three jobs of 180 MiB where 400 are allowed."""
-    # memory comes in as a compiler takes it; unseen, all at once
-    body = f"held = []\nfor _ in range(9): held.append(b'x' * (20 << 20)); time.sleep({0.2 if seen else 0.03})"
+    # memory comes in as a compiler takes it; unseen, all at once, and held until the others are there too
+    pause, hold = (0.2, 0) if seen else (0.03, 2)
+    body = f"held = []\nfor _ in range(9): held.append(b'x' * (20 << 20)); time.sleep({pause})\ntime.sleep({hold})"
     project = extension.make(tmp_path / "sources", calls, body=body, units=4)
     into = ("sh", "-c", f'echo $$ > "{small_group}/cgroup.procs" && exec "$@"', "sh")
     one = step(project, tmp_path / "wheels", 3, *into)
