@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.cli import options
+from attn_doctor.cli import INTERRUPTED, options
 from attn_doctor.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ DEVICES = ("auto", "cpu", "cuda")
 FORMATS = ("text", "json", "html", "png")
 DTYPES = ("auto", "bf16", "fp16", "fp32")
 PASSES = ("forward", "backward", "both")
-INTERRUPTED, NOTHING_MEASURED = 130, 3
+NOTHING_MEASURED = 3
 
 
 def bench(

@@ -7,6 +7,7 @@ import msgspec
 from attn_doctor.machine.facts import Absent, Known, Reading
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.probe import Probe
+from attn_doctor.machine.probes._state import state
 from attn_doctor.machine.target import Target
 
 # what steps of a change are started with: the folder of that change (execute/running.py)
@@ -29,7 +30,7 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 def read(host: Host, target: Target) -> Reading[Changes]:
-    folder = _folder(host)
+    folder = state(host, "open")
     names = host.list_dir(folder) if folder else ()
     for name in names:
         note = parse_note(host.read_text(join(folder, name)) or "")
@@ -43,15 +44,6 @@ def parse_note(text: str) -> Note | None:
         return msgspec.json.decode(text, type=Note)
     except msgspec.DecodeError:
         return None
-
-
-def _folder(host: Host) -> str:
-    windows = host.system()[0] == "windows"
-    base = host.env("LOCALAPPDATA" if windows else "XDG_STATE_HOME")
-    if not base:
-        home = host.env("HOME")
-        base = join(home, ".local/state") if home else ""
-    return join(base, "attn-doctor/open") if base else ""
 
 
 def _is_of(host: Host, note: Note, target: Target) -> bool:

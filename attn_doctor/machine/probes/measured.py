@@ -9,6 +9,7 @@ import msgspec
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.probe import Probe
+from attn_doctor.machine.probes._state import state
 from attn_doctor.machine.target import Target
 
 FOLDER = "measured"
@@ -51,7 +52,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(host: Host, target: Target) -> Reading[Measured]:
-    folder = _folder(host)
+    folder = state(host, FOLDER)
     if not folder or not target.prefix:
         return Absent(looked_in=("the folder of measurements",))
     try:
@@ -80,15 +81,6 @@ def parse(text: str) -> Measured | None:
         return msgspec.json.decode(text, type=Measured)
     except msgspec.DecodeError:
         return None
-
-
-def _folder(host: Host) -> str:
-    windows = host.system()[0] == "windows"
-    base = host.env("LOCALAPPDATA" if windows else "XDG_STATE_HOME")
-    if not base:
-        home = host.env("HOME")
-        base = join(home, ".local/state") if home else ""
-    return join(base, f"attn-doctor/{FOLDER}") if base else ""
 
 
 PROBE = Probe("measured", Measured, read)

@@ -17,7 +17,7 @@ from attn_doctor_answers import give_back, here, limit, on_allocator, raised, se
 from attn_doctor_calls import CALLS, COMPILED, Refused
 
 SETS = 3  # of inputs, taken in turn: no call finds the last one's in the cache
-FLUSH_BYTES = 256 << 20  # more than any second-level cache
+FLUSH_BYTES = 256 << 20  # as triton.testing.do_bench writes over the second-level cache
 LONG_S = 0.2  # a call that long needs no other one before it that does not count
 LEAST_S = 2e-4  # what one reading of the clock has to span
 
