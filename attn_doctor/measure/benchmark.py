@@ -146,6 +146,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     against: str | None = None
     """The date of the document held against this one."""
     changes: tuple[Change, ...] = ()
+    differs: tuple[str, ...] = ()
+    """What else changed since: device, driver, torch, packages."""
     kernel_s: float = 0.0
     wall_s: float = 0.0
     left_out: int = 0

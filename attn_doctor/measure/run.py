@@ -175,6 +175,6 @@ def _cpu_name() -> str:
 
 def held_against(new: Benchmark, old: Benchmark) -> Benchmark:
     """The new one with what changed since the old one."""
-    from attn_doctor.measure.compare import changes
+    from attn_doctor.measure.compare import changes, differs
 
-    return replace(new, against=old.date, changes=tuple(changes(new, old)))
+    return replace(new, against=old.date, changes=tuple(changes(new, old)), differs=tuple(differs(new, old)))

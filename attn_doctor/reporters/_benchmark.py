@@ -227,6 +227,8 @@ def changed(one: Benchmark) -> Iterator[str]:
     known = [change for change in one.changes if change.said != "same"]
     same = len(one.changes) - len(known)
     yield f"Against {one.against[:10] if one.against else 'before'}: {len(known)} changed beyond noise, {same} did not."
+    if one.differs:
+        yield from wrap(f"What else changed: {', '.join(one.differs)}.", WIDTH, subsequent_indent="  ")
     for change in sorted(known, key=lambda found: found.ratio):
         yield from _change(change)
 

@@ -21,6 +21,7 @@ from attn_doctor.measure.conditions import doubts, parse_mhz
 from attn_doctor.measure.kept import digest, joined
 from attn_doctor.measure.largest import largest
 from attn_doctor.measure.ranking import ranking, told
+from attn_doctor.measure.run import held_against
 from attn_doctor.measure.shapes import Shape
 from attn_doctor.reporters import _benchmark
 
@@ -127,6 +128,13 @@ def test_what_else_differs_is_said() -> None:
     assert differs(new, benchmark()) == [
         *("driver 570.86.15 -> 580.10", "torch 2.8.0+cu128 -> 2.9.0+cu128", "flash-attn 2.8.3 -> none"),
     ]
+
+
+def test_and_stands_above_the_changes() -> None:
+    new = held_against(benchmark(timing("sdpa", 5.0), torch="2.9.0+cu128"), benchmark(timing("sdpa", 10.0)))
+    lines = _benchmark.text(new).splitlines()
+    assert "Against 2026-11-30: 1 changed beyond noise, 0 did not." in lines
+    assert "What else changed: torch 2.8.0+cu128 -> 2.9.0+cu128." in lines
 
 
 def test_a_document_of_another_kind_is_refused() -> None:
