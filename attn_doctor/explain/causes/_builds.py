@@ -117,11 +117,6 @@ def on_rocm(log: Log) -> bool:
     return log.matches(ROCM) is not None
 
 
-def on_jetson(log: Log) -> bool:
-    """Whether the log comes from a Jetson."""
-    return log.matches(JETSON) is not None
-
-
 def instead_of_building(case: Case) -> Iterator[str]:
     """The plan for this machine, where it needs no compiler; else the build with its numbers."""
     one = case.plan

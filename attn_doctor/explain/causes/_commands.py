@@ -10,7 +10,6 @@ from attn_doctor.explain.case import Case
 from attn_doctor.explain.causes import _builds
 from attn_doctor.judgement import commands, toolkit_choice
 from attn_doctor.judgement.view import Machine
-from attn_doctor.knowledge import cuda as toolkits
 from attn_doctor.knowledge.versions import major, major_minor, numbers
 
 if TYPE_CHECKING:
@@ -147,15 +146,6 @@ def _windows_toolkit(cuda: str) -> Iterator[str]:
     folder = rf"C:\Program Files\NVIDIA GPU Computing Toolkit\CUDA\v{minor}"
     yield f"install CUDA Toolkit {minor} from NVIDIA's CUDA Toolkit Archive (custom, without the driver), then:"
     yield f"$env:CUDA_HOME = '{folder}'; $env:CUDA_PATH = $env:CUDA_HOME"
-
-
-def compilers_for(case: Case, cuda: str | None) -> Iterator[str]:
-    """The newest gcc that this nvcc takes, for this build alone."""
-    newest = toolkits.max_gcc(cuda) if cuda else None
-    if newest is None:
-        return
-    yield f"sudo apt install g++-{newest}   (or: conda install -c conda-forge gxx_linux-64={newest})"
-    yield again(case, CC=f"gcc-{newest}", CXX=f"g++-{newest}")
 
 
 def another_torch(case: Case, cuda: str) -> str | None:

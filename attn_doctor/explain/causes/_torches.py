@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from attn_doctor.explain.case import Case
 from attn_doctor.explain.causes import _gpus
 from attn_doctor.judgement import commands, torch_choice
-from attn_doctor.knowledge import cuda, torch_builds
+from attn_doctor.knowledge import cuda
 from attn_doctor.knowledge.torch_builds import Build
-from attn_doctor.knowledge.versions import major, numbers
+from attn_doctor.knowledge.versions import major
 
 LOOK = "attn-doctor check   (what this machine has, and the torch that fits it)"
 
@@ -55,8 +55,3 @@ def floor(case: Case, runtime: str | None) -> str | None:
     about = _gpus.machine(case)
     wanted = runtime or (about.torch.cuda if about.torch else None)
     return cuda.driver_floor(wanted, about.os) if wanted else None
-
-
-def newest_cuda(os: str, arch: str) -> str | None:
-    """The newest CUDA for which a torch is published."""
-    return max((build.cuda for build in torch_builds.builds(os, arch) if build.cuda), key=numbers, default=None)
