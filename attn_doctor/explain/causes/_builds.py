@@ -66,10 +66,6 @@ MACOS = (
 )
 LINUX = ("/home/", "manylinux", "linux_x86_64", "linux_aarch64", "linux-x86_64", "linux-gnu")
 ROCM = r"\+rocm\d|\bhipcc\b|/opt/rocm|\bgfx\d{3,4}\b|\bRadeon\b|AMD Instinct|amdgpu|\bMI[23]\d0X?\b"
-JETSON = (
-    r"(?i)\bjetson\b|\bjetpack\b|\bL4T\b|\bl4t[-:]|\btegra|-tegra|r3[56]\.\d[\d.]*-cu|nvcr\.io/nvidia/l4t|dustynv/"
-    r"|\bOrin (?:NX|Nano|AGX)|\bAGX (?:Orin|Xavier|Thor)\b|Xavier NX"
-)
 WINDOWS = r"(?i)\b[a-z]:\\|\bwin_amd64\b|\bMSVC\b|\bcl\.exe\b|Visual Studio|\bnmake\b|\[WinError|PowerShell"
 
 
