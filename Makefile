@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help doctor install dev test check fix golden explain-score docs benchmark benchmark-plans benchmark-explain benchmark-transactions benchmark-verify benchmark-bench benchmark-ci clean
+.PHONY: help doctor install dev test fuzz check fix golden explain-score docs benchmark benchmark-plans benchmark-explain benchmark-transactions benchmark-verify benchmark-bench benchmark-ci clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 
 test: dev check  ## install, lint, type-check and run every test
 	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+
+fuzz: dev  ## the properties on fresh random examples
+	HYPOTHESIS_PROFILE=fresh $(BIN)/python -m pytest -n 3 --dist loadgroup -m hypothesis $(ARGS)
 
 check: dev  ## lint, format and types
 	$(BIN)/ruff check .

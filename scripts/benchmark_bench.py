@@ -21,9 +21,11 @@ from statistics import median
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
+import msgspec  # noqa: E402
 from benchmark import processor  # noqa: E402
 
 from attn_doctor.measure.bench import Bench, Plan  # noqa: E402
+from attn_doctor.measure.child import FOLDER  # noqa: E402
 from attn_doctor.measure.shapes import Shape, parse  # noqa: E402
 
 PAGE = ROOT / "docs/benchmark-bench.md"
@@ -32,35 +34,51 @@ SUBJECTS = ("sdpa", "eager")
 TEXT = """\
 # How true the times of `bench` are
 
-Medians in milliseconds, causal, fp32, forward. `torch` is `torch.utils.benchmark.Timer(...).blocked_autorange()` with
-as many threads, in a process of its own; the two take turns, {rounds} rounds. Made by `scripts/benchmark_bench.py`.
+Medians in milliseconds, causal, fp32, forward. `bench` is what its child process measures; `torch` is
+`torch.utils.benchmark.Timer(...).blocked_autorange()` on the same call and the same tensors, in the same process. The
+two take turns, {rounds} rounds. Made by `scripts/benchmark_bench.py`.
 
 | shape | backend | bench | torch | apart |
 | --- | --- | --- | --- | --- |
 {rows}
 
-Of the time that such a bench takes, {share:.0%} is spent inside what it measures, warm-up calls included; beside that
-it takes {start:.1f} s to import torch.
+torch's timer calls `torch.set_num_threads`, and from then on torch multiplies otherwise, even where the number is the
+one it had: `unset` below is what the same call takes before anybody has called it. `bench` leaves the number alone, as
+a training script does; for the table above it is set for both.
+
+| shape | backend | unset | set | apart |
+| --- | --- | --- | --- | --- |
+{threads}
+
+Of the time that a bench of these takes, {share:.0%} is spent inside what it measures, warm-up calls included; beside
+that it takes {start:.1f} s to import torch.
 
 - {where}
 """
-# torch's own timer on the same call, with inputs of its own
-TIMER = """
-import json, math, sys, torch
-import torch.nn.functional as F
+# runs in the target's interpreter, with the folder of bench's own children first on its path
+PAIRED = """
+import json, sys
+from statistics import median
+sys.path.insert(0, sys.argv[1])
+import bench, torch
 from torch.utils.benchmark import Timer
-batch, length, heads, dim, subject = json.loads(sys.argv[1])
-q, k, v = (torch.randn(batch, heads, length, dim) for _ in range(3))
-hidden = torch.ones(length, length, dtype=torch.bool).triu(1)
-def eager(q, k, v):
-    scores = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).masked_fill(hidden, -math.inf)
-    return torch.softmax(scores, dim=-1, dtype=torch.float32) @ v
-def sdpa(q, k, v):
-    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-call = {"eager": eager, "sdpa": sdpa}[subject]
-with torch.no_grad():
-    timer = Timer("call(q, k, v)", globals=globals(), num_threads=torch.get_num_threads())
-    print(timer.blocked_autorange(min_run_time=0.8).median * 1e3)
+shape, subjects, rounds = json.loads(sys.argv[2])
+def ours(one):
+    return median(bench.answer({**one, "do": "block"})["times_s"]) * 1e3
+def theirs(one):
+    call, sets, _layout = bench.ready(one)
+    names = dict(call=call, q=sets[0][0], k=sets[0][1], v=sets[0][2])
+    with torch.no_grad():
+        timer = Timer("call(q, k, v)", globals=names, num_threads=torch.get_num_threads())
+        return timer.blocked_autorange(min_run_time=0.8).median * 1e3
+common = dict(shape=shape, direction="forward", device="cpu", target_s=0.8, known_s=0.01, against=subjects[-1])
+asked = [dict(common, subject=name) for name in subjects]
+for one in asked:
+    bench.answer({**one, "do": "first"})
+unset = [median(ours(one) for _ in range(3)) for one in asked]
+torch.set_num_threads(torch.get_num_threads())
+pairs = [[(ours(one), theirs(one)) for one in asked] for _ in range(rounds)]
+print(json.dumps([[before, *map(median, zip(*pair))] for before, pair in zip(unset, zip(*pairs))]))
 """
 
 
@@ -70,48 +88,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("python")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args(arguments)
-    rows, shares, starts = [], [], []
+    rows, threads, shares, starts = [], [], [], []
     for text in SHAPES:
         shape = parse(text, causal=True, dtype="fp32")
-        ours: dict[str, list[float]] = {name: [] for name in SUBJECTS}
-        theirs: dict[str, list[float]] = {name: [] for name in SUBJECTS}
-        for _ in range(given.rounds):
-            for name, ms, share, start in measured(given.python, shape):
-                ours[name].append(ms)
-                shares.append(share)
-                starts.append(start)
-            for name in SUBJECTS:
-                theirs[name].append(timed(given.python, shape, name))
-        for name in SUBJECTS:
-            a, b = median(ours[name]), median(theirs[name])
-            rows.append(f"| {text} | {name} | {a:.2f} | {b:.2f} | {a / b - 1:+.1%} |")
+        for name, (unset, ours, theirs) in zip(SUBJECTS, paired(given.python, shape, given.rounds), strict=True):
+            rows.append(f"| {text} | {name} | {ours:.2f} | {theirs:.2f} | {ours / theirs - 1:+.1%} |")
+            threads.append(f"| {text} | {name} | {unset:.2f} | {ours:.2f} | {ours / unset - 1:+.1%} |")
+        share, start = spent(given.python, shape)
+        shares.append(share)
+        starts.append(start)
     where = f"{processor()}, {os.cpu_count()} cores, {dt.datetime.now(tz=dt.timezone.utc):%Y-%m-%d}"
-    PAGE.write_text(
-        TEXT.format(rounds=given.rounds, rows="\n".join(rows), share=median(shares), start=median(starts), where=where),
-        encoding="utf-8",
+    said = TEXT.format(
+        rounds=given.rounds,
+        rows="\n".join(rows),
+        threads="\n".join(threads),
+        share=median(shares),
+        start=median(starts),
+        where=where,
     )
+    PAGE.write_text(said, encoding="utf-8")
     sys.stdout.write(PAGE.read_text(encoding="utf-8"))
 
 
-def measured(python: str, shape: Shape) -> list[tuple[str, float, float, float]]:
-    """(backend, ms, share of the time inside it, seconds to start) of one bench."""
+def paired(python: str, shape: Shape, rounds: int) -> list[tuple[float, float, float]]:
+    """(bench before the number of threads was set, bench after it, torch's timer) of each backend; milliseconds."""
+    asked = json.dumps([{**msgspec.to_builtins(shape), "seed": 1}, SUBJECTS, rounds])
+    done = subprocess.run([python, "-c", PAIRED, FOLDER, asked], capture_output=True, text=True, check=True)
+    return [(unset, ours, theirs) for unset, ours, theirs in json.loads(done.stdout)]
+
+
+def spent(python: str, shape: Shape) -> tuple[float, float]:
+    """(share of the time that lies inside what is measured, seconds to start) of one bench."""
     bench = Bench(python, Plan(subjects=SUBJECTS, shapes=(shape,), directions=("forward",), device="cpu", seed=1))
     try:
         began = time.monotonic()
         bench.start()
         started = time.monotonic()
         bench.run(lambda _what, _share: None, started)
-        share = bench.spent.kernel_s / (time.monotonic() - started)
-        return [(row.subject, row.ms or 0.0, share, started - began) for row in bench.timings]
+        return bench.spent.kernel_s / (time.monotonic() - started), started - began
     finally:
         bench.close()
-
-
-def timed(python: str, shape: Shape, subject: str) -> float:
-    """Milliseconds, by torch's timer."""
-    asked = json.dumps([shape.batch, shape.length, shape.heads, shape.head_dim, subject])
-    done = subprocess.run([python, "-c", TIMER, asked], capture_output=True, text=True, check=True)
-    return float(done.stdout)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from support import is_unclean, run_cli
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 # several tests run torch at a time: threads that spin while they wait would keep the others from working
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# the same examples each time: what turns red is the change's fault; `make fuzz` looks for examples that nobody had yet
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("fresh", derandomize=False, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

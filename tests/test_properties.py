@@ -75,7 +75,7 @@ NEEDS = [
     *FEATURES,
 ]
 ORDER = ("ready", "installable", "blocked", "unsupported")
-many = settings(deadline=None, max_examples=80, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 few = settings(many, max_examples=60)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from attn_doctor.reporters._entries import Entry
 
 # `$` begins mathematics on GitHub; an underscore between letters is left alone, as in flash_attention_2
-SPECIAL = re.compile(r"[\\`*\[\]<>|~$&@]|(?<!\w)_|_(?!\w)")
+SPECIAL = re.compile(r"[\\`*\[\]<>|~$&@]|(?<![^\W_])_|_(?![^\W_])")
 BEGINS_A_BLOCK = re.compile(r"^([#+=-]|\d{1,9}(?=[.)](?:\s|$)))")
 Row = Sequence[str]
 

@@ -166,7 +166,7 @@ def test_any_byte_of_any_table_may_be_anything(library: Path) -> None:
 
 
 @needs_compiler
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(edits=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, (1 << 64) - 1)), min_size=1, max_size=6))
 def test_any_words_may_be_anything(edits: list[tuple[int, int]]) -> None:
     import tempfile

@@ -53,7 +53,7 @@ def test_commands(text: str, wanted: str) -> None:
 
 
 @pytest.mark.skipif(not IN_A_SHELL, reason="no bash here")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(
@@ -144,7 +144,7 @@ def planted(home: str, user: str, host: str, secret: str) -> Report:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     names, names, names, secrets, st.sampled_from(("/home/{}", "/Users/{}", "/nfs/home7/{}", "/data/{}", "C:/Users/{}"))
 )

@@ -64,14 +64,14 @@ def test_one_line_of_a_megabyte(line: str) -> None:
 
 
 @given(st.binary(max_size=2000))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_any_bytes(data: bytes) -> None:
     shown = explained(data)
     assert all(char.isprintable() or char == "\n" for char in shown)
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_pieces_of_every_cause_in_any_order(data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from([sign for _, sign in SIGNS]), max_size=12))
     noise = st.text(alphabet=st.characters(codec="utf-8"), max_size=30)
@@ -80,7 +80,7 @@ def test_pieces_of_every_cause_in_any_order(data: st.DataObject) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_cleaning_never_fails(text: str) -> None:
     assert all("\x1b[" not in part for part in cleaning.clean(text.replace("\n", " ")))
 

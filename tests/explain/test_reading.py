@@ -100,7 +100,7 @@ def test_a_log_that_is_nothing_but_trouble_does_not_grow() -> None:
 
 
 @given(st.binary(max_size=4000), st.integers(1, 500))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_bytes_in_any_pieces(data: bytes, size: int) -> None:
     """The pieces do not matter, but for the guess at UTF-16, which needs the start in one piece."""
     start = max(size, 4096)

@@ -226,7 +226,7 @@ IMAGINED = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(IMAGINED, st.sampled_from(sorted(backends())))
 def test_whatever_the_machine_there_is_an_image_or_a_reason(keys: dict[str, str], backend: str) -> None:
     one = container.choose(made(*(f"{name}={value}" for name, value in keys.items())), backend)

@@ -110,7 +110,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LINES, max_size=8))
 def test_whatever_stands_in_it_the_parser_agrees_or_both_refuse(lines: list[str]) -> None:
     text = "\n".join(["FROM a", *lines, "USER z"]) + "\n"
@@ -128,7 +128,7 @@ def test_whatever_stands_in_it_the_parser_agrees_or_both_refuse(lines: list[str]
             ours(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=200))
 def test_any_text_is_judged_or_refused(text: str) -> None:
     try:

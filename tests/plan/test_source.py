@@ -50,7 +50,7 @@ def test_jobs_fit_memory_and_cores(memory: int) -> None:
     archs=st.integers(1, 8),
     at_most=st.none() | st.integers(1, 400),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_laws(memory: int, cores: int, archs: int, at_most: int | None) -> None:
     found = source_build.settings(ROW, memory, cores, archs, at_most)
     more = source_build.settings(ROW, memory + GIB, cores, archs, at_most)

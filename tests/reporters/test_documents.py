@@ -72,7 +72,7 @@ def test_every_machine_validates(form: str) -> None:
         check(form, rendered(report, form))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(shapes.findings, shapes.findings)
 def test_any_finding_validates_and_comes_back(one: Finding, other: Finding) -> None:
     report = with_findings(one, other)

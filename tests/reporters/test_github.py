@@ -23,7 +23,7 @@ def finding(**changed: object) -> Finding:
     return Finding(**said)  # type: ignore[arg-type]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(shapes.findings)
 def test_every_finding_comes_back_as_it_was(one: Finding) -> None:
     found = commands(rendered(with_findings(one), "github"))

@@ -54,7 +54,7 @@ class Read(HTMLParser):
             self.text[tag][-1] += data
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(shapes.findings)
 def test_any_finding_is_text_and_nothing_else(one: Finding) -> None:
     empty = Read(rendered(with_findings(), "html"))

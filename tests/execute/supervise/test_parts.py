@@ -107,7 +107,7 @@ def test_jobs_are_what_ninja_started() -> None:
     looks=st.lists(st.integers(0, 64 * GIB), min_size=1, max_size=60),
     sizes=st.lists(st.integers(0, 8 * GIB), min_size=1, max_size=20),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_one_job_always_runs(looks: list[int], sizes: list[int]) -> None:
     jobs = [Job((number,), float(number), size) for number, size in enumerate(sizes)]
     pace = holding.Pace()
