@@ -175,9 +175,15 @@ def test_xformers_comes_for_the_installed_torch() -> None:
 
 def test_a_torch_that_transformers_accepts_and_no_older_one() -> None:
     assert "torch==2.6.0" in fix("torch=2.5.1", "pkg.transformers=5.23.0")
-    cpu = fix("torch=2.5.1+cpu", "pkg.transformers=5.23.0")
-    assert "torch==2.6.0" in cpu
-    assert "/whl/cpu" in cpu
+    (cpu,) = imagined.judged("torch=2.5.1+cpu", "pkg.transformers=5.23.0")["findings"]
+    assert "torch==2.6.0" in cpu["fix"][0]
+    assert "/whl/cpu" in cpu["fix"][0]
+
+
+def test_beside_a_gpu_it_is_a_build_that_uses_the_gpu() -> None:
+    findings = imagined.judged("gpu=GeForce GTX 1080", "torch=2.5.1+cpu", "pkg.transformers=5.23.0")["findings"]
+    fixes = {one["code"]: one["fix"] for one in findings}
+    assert fixes["AD307"] == fixes["AD104"] == ["pip install torch==2.6.0"]
 
 
 def test_a_specifier_is_quoted_for_the_shell() -> None:

@@ -54,7 +54,8 @@ def _newer_torch(machine: Machine, row: Requirement) -> Build | None:
     if torch is None:
         return None
     candidates = torch_choice.suitable(machine)
-    if torch.cpu_only:
+    # beside a GPU, a build for the CPU is advised only where no other runs
+    if torch.cpu_only and not (machine.nvidia and candidates):
         tag = machine.python.tag if machine.python else None
         every = torch_builds.builds(machine.os, machine.arch)
         candidates = [build for build in every if not build.cuda and tag in (build.python_tags or (tag,))]
