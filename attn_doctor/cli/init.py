@@ -33,10 +33,11 @@ def init(
         return
     from attn_doctor.judgement import check
     from attn_doctor.judgement import need as needs
-    from attn_doctor.policy import find, write
+    from attn_doctor.policy import draft, find, splice
+    from attn_doctor.policy.draw_up import drawn_up
 
-    path, data = write.place()
-    before = write.existing(path, data)
+    path, data = splice.place()
+    before = splice.existing(path, data)
     printed = dry_run or output is not None
     if before and not (force or printed):
         raise UsageError(f"there is a policy already: {before}", "--force writes it anew, --dry-run only prints one.")
@@ -44,15 +45,15 @@ def init(
     folder = os.path.dirname(path)
     own_file = data is None or os.path.exists(os.path.join(folder, find.OWN_FILE))
     target = ("venv", venv) if venv else ("python", python) if python else None
-    draft = write.draft(report, need, folder, target)
-    text = write.text(draft, own_file=own_file)
+    one = drawn_up(report, need, folder, target)
+    text = draft.text(one, own_file=own_file)
     options.write(text, output, exact=True)
     if printed:
         return
     if own_file:
         path = os.path.join(folder, find.OWN_FILE)
-    write.write(path, text.encode() if own_file else write.placed(data or b"", find.shown(path), text))
-    _say_how_to_check(find.shown(path), target if draft.target is None else None)
+    splice.write(path, text.encode() if own_file else splice.placed(data or b"", find.shown(path), text))
+    _say_how_to_check(find.shown(path), target if one.target is None else None)
 
 
 def _say_how_to_check(path: str, outside: tuple[str, str] | None) -> None:

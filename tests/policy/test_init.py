@@ -48,6 +48,14 @@ def test_it_writes_what_holds_here_and_check_finds_it_kept(project: Project) -> 
     assert toml.loads("\n".join(line.removeprefix("# ") for line in lines))["ignore"]
 
 
+def test_a_gpu_that_no_table_knows_is_not_demanded(project: Project) -> None:
+    """An engineering sample's name could not be judged by simulation."""
+    facts = imagined.facts(*MACHINE).replace(b"NVIDIA A100-SXM4-80GB", b"NVIDIA Graphics Device")
+    called = project.call("init", "--facts", "-", stdin=facts)
+    assert called.code == 0, called.err
+    assert "gpus" not in toml.loads(called.out)
+
+
 @pytest.mark.parametrize(
     "before",
     [
