@@ -12,10 +12,13 @@ from attn_doctor.explain.cause import PROOF, SIGN, Cause, Match, Sign, Strength
 from attn_doctor.explain.causes import _builds
 from attn_doctor.explain.log import Log
 
+# zsh is the shell of Macs, and no clang but Apple's knows no OpenMP
+OF_MACS = ("not found: nvcc", "unsupported option '-fopenmp'")
+
 
 def weigh(match: Match, log: Log) -> Strength | None:
-    if match.sign.literal == "not found: nvcc":
-        return SIGN if not _builds.on_macos(log) else PROOF  # zsh is the shell of Macs
+    if match.sign.literal in OF_MACS:
+        return PROOF if _builds.on_macos(log) else SIGN
     return match.strength if _builds.on_macos(log) else None
 
 
