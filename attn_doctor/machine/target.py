@@ -9,6 +9,7 @@ import sys
 import msgspec
 
 from attn_doctor.errors import NoTarget
+from attn_doctor.machine import beside
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run
 from attn_doctor.machine.probe import timeout_s
 
@@ -52,11 +53,18 @@ def locate(host: Host, python: str | None = None, venv: str | None = None) -> Ta
         found = _locate(host, python, venv)
     except CannotLook as error:
         raise NoTarget(f"the target cannot be examined: {error}") from error
+    return msgspec.structs.replace(found, site_packages=_sites(host, found))
+
+
+def _sites(host: Host, found: Target) -> tuple[str, ...]:
+    """Every folder with packages that the target imports from, its own first.
+
+    The interpreter looks into PYTHONPATH, and then into the folder of the user, before its own; here they come last, so
+    that a second copy in them is seen as one (AD309).
+    """
     user = user_site(host, found)
-    if user is None or user in found.site_packages or not host.is_dir(user):
-        return found
-    # the interpreter looks there first; here it comes last, so that a second copy in it is seen as one (AD309)
-    return msgspec.structs.replace(found, site_packages=(*found.site_packages, user))
+    known = (*found.site_packages, *((user,) if user and host.is_dir(user) else ()))
+    return tuple(dict.fromkeys((*beside.followed(host, known), *beside.python_path(host))))
 
 
 def _locate(host: Host, python: str | None, venv: str | None) -> Target:

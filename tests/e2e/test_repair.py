@@ -295,6 +295,11 @@ def torch_of_which_only_the_record_is_left(world: World) -> None:
     world.remove("torch")
 
 
+@case("AD322")
+def torch_whose_record_is_gone(world: World) -> None:
+    world.remove("torch-*.dist-info")
+
+
 @case("AD302")
 def two_records_of_torch(world: World) -> None:
     other = world.site / "torch-2.7.1.dist-info"

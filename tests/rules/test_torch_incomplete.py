@@ -1,7 +1,8 @@
-"""AD319 and AD320: an environment whose interpreter or whose torch is there in part only, made for real."""
+"""AD319, AD320 and AD322: an environment whose interpreter or torch is there in part only, made for real."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,41 @@ def test_what_was_never_recorded_is_not_missed(cli: Callable[..., Ran], venv: Pa
     (site(venv) / FILES[-1]).unlink()
     (site(venv) / "torch-2.13.0+cpu.dist-info/RECORD").unlink()
     assert "AD320" not in codes(report(cli, venv))
+
+
+def test_files_without_a_record(cli: Callable[..., Ran], venv: Path) -> None:
+    shutil.rmtree(site(venv) / "torch-2.13.0+cpu.dist-info")
+    found = report(cli, venv)
+    finding = next(finding for finding in found["findings"] if finding["code"] == "AD322")
+    assert finding["severity"] == "warning"
+    assert "torch==2.13.0+cpu" in finding["fix"][0]
+    assert found["recommendation"]["use_now"] == "sdpa"  # it can be imported all the same
+
+
+def of_a_source_tree(venv: Path) -> None:
+    (site(venv) / "torch/version.py").write_text("__version__ = '2.13.0a0+git1234567'\ncuda = None\n")
+
+
+def recorded_elsewhere(venv: Path) -> None:
+    """As `pip install --editable` does."""
+    tree = venv / "source"
+    tree.mkdir()
+    (site(venv) / "torch").rename(tree / "torch")
+    (site(venv) / "torch.pth").write_text(f"{tree}\n")
+    metadata = site(venv) / "torch-2.13.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Name: torch\nVersion: 2.13.0\n")
+
+
+@pytest.mark.parametrize("build", [of_a_source_tree, recorded_elsewhere])
+def test_a_torch_that_somebody_builds_needs_no_record(
+    cli: Callable[..., Ran], venv: Path, build: Callable[[Path], None]
+) -> None:
+    shutil.rmtree(site(venv) / "torch-2.13.0+cpu.dist-info")
+    build(venv)
+    found = report(cli, venv)
+    assert found["recommendation"]["use_now"] == "sdpa"
+    assert "AD322" not in codes(found)
 
 
 def test_an_interpreter_that_leads_nowhere(cli: Callable[..., Ran], venv: Path) -> None:

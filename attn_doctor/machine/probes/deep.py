@@ -10,6 +10,7 @@ import os
 
 import msgspec
 
+from attn_doctor.machine.beside import python_path
 from attn_doctor.machine.facts import Absent, Known, Reading
 from attn_doctor.machine.host import Completed, Failed, Host
 from attn_doctor.machine.probe import Probe, timeout_s
@@ -83,10 +84,10 @@ def begin(host: Host, target: Target) -> None:
     if not target.deep:
         return
     script = os.path.join(os.path.dirname(os.path.dirname(__file__)), "children", "deep.py")
-    user = user_site(host, target)
-    beside = [user] if user in target.site_packages else []  # -I takes the packages of the user away
+    # -I takes the packages of the user away, and those of PYTHONPATH
+    taken = [site for site in (user_site(host, target), *reversed(python_path(host))) if site in target.site_packages]
     for name, module in modules(host, target):
-        host.start(f"deep {name}", [target.python, "-I", script, module, *map(str, beside)])
+        host.start(f"deep {name}", [target.python, "-I", script, module, *map(str, taken)])
 
 
 def read(host: Host, target: Target) -> Reading[dict[str, Import]]:

@@ -39,7 +39,9 @@ def _why(ailing: Ailing) -> str | None:
     if package and machine.python and not loads(package, machine.python):
         return f"torch was made for another Python ({package.tags[0]})"
     error = _error(machine)
-    return f"torch cannot be imported ({error})" if error and not _not_there(machine) else None
+    if error and not _not_there(machine):
+        return f"torch cannot be imported ({error})"
+    return "pip has no record of it" if "AD322" in ailing.findings else None
 
 
 def _error(machine: Machine) -> str | None:
@@ -62,7 +64,7 @@ def _anew(machine: Machine, why: str) -> Iterator[Part]:
     stated = torch.version if torch.location else (package or torch).version
     again = commands.reinstall_torch(machine) or commands.reinstall(machine, "torch", public(stated))
     yield Part(
-        cures=("AD320", "AD312", "AD420", "AD311"),
+        cures=("AD320", "AD312", "AD420", "AD311", "AD322"),
         title=f"torch {torch.version} anew",
         why=why,
         steps=(_parts.by_command(machine, again, f"write the files of torch {torch.version} anew: {why}", "torch"),),
@@ -156,4 +158,4 @@ def _demands(machine: Machine, lacking: str) -> Iterator[Part]:
     )
 
 
-MEND = Mend("torch_files", 22, ("AD320", "AD407", "AD312", "AD420", UNREAD_TORCH), parts)
+MEND = Mend("torch_files", 22, ("AD320", "AD322", "AD407", "AD312", "AD420", UNREAD_TORCH), parts)
