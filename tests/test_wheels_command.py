@@ -352,7 +352,7 @@ def test_sources_and_limit() -> None:
 
 
 def test_all_asks_no_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def probed(*_: object) -> None:
+    def probed(*_: object, **__: object) -> None:
         raise AssertionError("the machine was asked")
 
     monkeypatch.setattr("attn_doctor.cli.options.gather_facts", probed)

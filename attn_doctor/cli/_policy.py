@@ -8,41 +8,25 @@ from attn_doctor.cli import options
 from attn_doctor.errors import NoTarget, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from attn_doctor.judgement.report import Policy as Told
     from attn_doctor.judgement.report import Report
     from attn_doctor.machine.gather import Facts
     from attn_doctor.policy.call import Call, Settings
-    from attn_doctor.policy.read import Policy
+
+# what commands take that are not held to all of it
+WHEELS = ("target", "wheel-sources")
+NEEDS_AND_WHEELS = (*WHEELS, "need")
 
 
-def load(file: str | None, none: bool) -> Policy | None:
-    """The policy that `--policy` names or that is found; None with `--no-policy`. Raises BadPolicy and BadInput."""
+def merged(call: Call, file: str | None, none: bool, keys: Collection[str] | None = None) -> Settings:
+    """What holds for the call. `keys`: all that it takes of a policy. Raises BadPolicy and BadInput."""
+    from attn_doctor.policy import call as calls
+
     if file is not None and none:
         raise UsageError("--policy and --no-policy contradict each other: give one")
-    if none:
-        return None
-    from attn_doctor.policy import find
-
-    for found in [find.named(file)] if file is not None else find.found():
-        from attn_doctor.policy import settings
-
-        policy = settings.load(found, options.today())
-        if policy is not None:
-            return policy
-    if file is not None:
-        raise UsageError(f"--policy {file}: there is no [tool.{find.TABLE}] in it", "Write one: attn-doctor init")
-    return None
-
-
-def merged(call: Call, file: str | None, none: bool) -> Settings:
-    """What holds for the call."""
-    policy = load(file, none)
-    if policy is None:
-        from attn_doctor.policy.call import alone
-
-        return alone(call)
-    from attn_doctor.policy.settings import merge
-
-    return merge(call, policy)
+    return calls.merged(call, None if none else calls.load(file, options.today(), keys))
 
 
 def facts(settings: Settings, call: Call, what_ifs: list[str], deep: bool = False) -> Facts:
@@ -50,31 +34,26 @@ def facts(settings: Settings, call: Call, what_ifs: list[str], deep: bool = Fals
     try:
         return options.gather_facts(settings.python, settings.venv, call.facts, what_ifs, deep, by_policy=False)
     except NoTarget as error:
-        if settings.policy is None or call.python or call.venv:
-            raise
-        from attn_doctor.policy.target import Named
+        from attn_doctor.policy.call import refused
 
-        key = "python" if settings.python else "venv"
-        place = settings.policy.source.origin(("target", key))
-        raise Named(settings.python, settings.venv, place).refused(error) from error
+        raise refused(settings, error) from error
 
 
 def judged(found: Facts, settings: Settings) -> Report:
     """The report, held to the policy where there is one."""
-    from attn_doctor.judgement import check
-    from attn_doctor.judgement import need as needs
+    from attn_doctor.policy.call import judged as judge
 
+    return judge(found, settings)
+
+
+def told(settings: Settings, keys: Collection[str]) -> Told | None:
+    """What a command took of the policy, and what the call put in its place; None without a policy."""
     if settings.policy is None:
-        return check.check(found, needs.parse(settings.need), settings.ignored, settings.required)
-    from attn_doctor.policy import judge
+        return None
+    from attn_doctor.judgement.report import Policy
 
-    required = judge.required_here(settings, found)
-    return judge.held_to(check.check(found, needs.parse(settings.need), settings.ignored, required), settings)
-
-
-def wheel_sources(settings: Settings) -> tuple[str, ...]:
-    """Whose wheels the policy allows; none where it does not say."""
-    return settings.policy.keys.wheel_sources if settings.policy else ()
+    taken = tuple(one for one in settings.told if one.key.partition(".")[0] in keys)
+    return Policy(file=settings.policy.source.file, settings=taken)
 
 
 def located(report: Report) -> Report:

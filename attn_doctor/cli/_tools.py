@@ -85,7 +85,8 @@ async def resolve(
     need: Need = None,
 ) -> Json:
     """The backend to use: the first of a chain (flash_attention_2, sdpa, eager) that runs here, and why not others."""
-    return await _asked("resolve", _options(need=need, **{"for": framework}), venv, machine, what_if, backend)
+    given = _options(need=need, no_policy=True, **{"for": framework})
+    return await _asked("resolve", given, venv, machine, what_if, backend)
 
 
 @server.tool(annotations=READ_ONLY)
@@ -107,7 +108,7 @@ async def install_plan(
 @server.tool(annotations=READ_ONLY)
 async def repair_plan(venv: Venv = None, machine: Machine = None, what_if: WhatIf = None) -> Json:
     """The smallest plan that would mend what is broken in the environment. Nothing is changed."""
-    return await _asked("repair", _options(dry_run=True), venv, machine, what_if)
+    return await _asked("repair", _options(dry_run=True, no_policy=True), venv, machine, what_if)
 
 
 @server.tool(annotations=READ_ONLY)
@@ -121,7 +122,7 @@ async def wheels(
     """Prebuilt wheels that fit: file names, addresses, digests; or the nearest misses and the tag that differs."""
     if backend.strip().lower() == "refresh":
         raise ToolError("refresh asks the network and writes a cache: it is for the command line")
-    return await _asked("wheels", _options(limit=limit), venv, machine, what_if, backend)
+    return await _asked("wheels", _options(limit=limit, no_policy=True), venv, machine, what_if, backend)
 
 
 @server.tool(annotations=READ_ONLY)
@@ -157,7 +158,7 @@ async def snippet(
     need: Need = None,
 ) -> Json:
     """The lines to paste so that a framework uses what runs here, and the check that it took effect."""
-    return await _asked("snippet", _options(need=need), venv, machine, what_if, framework, backend)
+    return await _asked("snippet", _options(need=need, no_policy=True), venv, machine, what_if, framework, backend)
 
 
 @server.tool(annotations=READ_ONLY)
@@ -165,7 +166,7 @@ async def docker(
     backend: Backend = None, venv: Venv = None, machine: Machine = None, what_if: WhatIf = None, need: Need = None
 ) -> Json:
     """A Dockerfile and a run line with this backend that fit driver and GPUs. Nothing is built or run."""
-    return await _asked("docker", _options(need=need), venv, machine, what_if, backend)
+    return await _asked("docker", _options(need=need, no_policy=True), venv, machine, what_if, backend)
 
 
 def serve() -> None:

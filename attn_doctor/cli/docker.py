@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from attn_doctor.cli import _verdict, options
+from attn_doctor.cli import _policy, _verdict, options
 from attn_doctor.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.view import Machine
     from attn_doctor.plan.container import Container
+    from attn_doctor.policy.call import Call
 
 DOCKERFILE_LIMIT_BYTES = 1 << 20
 IMAGE_NAME = r"(?a)[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
@@ -52,8 +53,12 @@ def docker(
     form: options.Format = "text",
     output: options.Output = None,
     offline: options.Offline = False,
+    policy: options.PolicyFile = None,
+    no_policy: options.NoPolicy = False,
 ) -> None:
     """Print a Dockerfile that fits driver, GPUs and torch, and the line to run it; or judge an existing one."""
+    from attn_doctor.policy.call import Call
+
     options.one_of("--format", form, ("text", "json"))
     del offline  # everything it goes by is part of the package
     if check is not None:
@@ -68,18 +73,20 @@ def docker(
     judged = _verdict.is_asked(need, require, fail_on, ignore)
     text = _read(check) if check is not None else None
     backend = None if check is not None else _backend(name, torch)
-    machine = _machine(python, venv, facts, what_if)
-    code = _verdict.verdict(machine.facts, backend, need, require, fail_on, ignore) if judged else 0
+    machine = _machine(Call(python=python, venv=venv, facts=facts), what_if, policy, no_policy)
+    allowed = machine.allowed
+    code = _verdict.verdict(machine.facts, backend, need, require, fail_on, ignore, allowed) if judged else 0
     if backend is None:
         _judge(text or "", check or "", machine, form, output, code)
     kind = "run" if run else "dockerfile" if dockerfile else form
     _choose(backend, machine, torch, image, kind, output, code)
 
 
-def _machine(python: str | None, venv: str | None, facts: str | None, what_ifs: list[str]) -> Machine:
+def _machine(call: Call, what_ifs: list[str], policy: str | None, no_policy: bool) -> Machine:
     from attn_doctor.judgement.view import Machine
 
-    return Machine(options.gather_facts(python, venv, facts, what_ifs))
+    settings = _policy.merged(call, policy, no_policy, _policy.WHEELS)
+    return Machine(_policy.facts(settings, call, what_ifs), settings.allowed)
 
 
 def _backend(name: str | None, torch: str | None) -> str:

@@ -79,12 +79,14 @@ def install(
     needs.parse(need)
     call = Call(python=python, venv=venv, facts=facts, need=tuple(need))
     settings = _policy.merged(call, policy, no_policy or plan is not None)  # a saved plan was made under one
+    allowed = settings.allowed if not source else None  # what the call asks for goes before what the policy allows
     _verdict.check_level(fail_on, ignore)
     wish = Wish(
         method=method,
         version=version,
         sources=tuple(source),
-        allowed_sources=_policy.wheel_sources(settings) if not source else (),
+        allowed_sources=allowed.sources if allowed else (),
+        allowed_by=allowed.said_at if allowed else None,
         trust=trust,
         pre_releases=not no_pre,
         max_jobs=max_jobs,
@@ -118,6 +120,8 @@ def install(
         "--venv": venv,
         "--facts": facts,
         "--what-if": what_if,
+        "--policy": policy,
+        "--no-policy": no_policy,
     }
     again = _again(name, wish, given) if dry_run else None
     text = _plan.rendered(one, form, verbose=verbose, call=again, stale=form == "text" and _is_stale(one))

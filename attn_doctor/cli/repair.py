@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.cli import _change, _plan, options
+from attn_doctor.cli import _change, _plan, _policy, options
 
 if TYPE_CHECKING:
     from attn_doctor.machine.gather import Facts
@@ -22,6 +22,8 @@ def repair(
     form: options.PlanFormat = "text",
     output: options.Output = None,
     offline: options.Offline = False,
+    policy: options.PolicyFile = None,
+    no_policy: options.NoPolicy = False,
     verbose: options.Verbose = False,
 ) -> int:
     """Find what is broken in the target environment, plan the smallest mend, carry it out.
@@ -30,25 +32,36 @@ def repair(
     before is kept: attn-doctor rollback puts it back.
     """
     from attn_doctor.plan import repair as plans
+    from attn_doctor.policy.call import Call
 
     options.one_of("--format", form, _plan.FORMATS)
     dry_run = dry_run or form == "sh"  # the script is what was asked for
     if not dry_run:
         _plan.refuse_imagined(offline, facts, what_if)
-        _change.put_back_first(python, venv)
+    call = Call(python=python, venv=venv, facts=facts)
+    settings = _policy.merged(call, policy, no_policy, _policy.WHEELS)
+    if not dry_run:
+        _change.put_back_first(settings.python, settings.venv, by_policy=False)
 
     def gathered() -> Facts:
-        return options.gather_facts(python, venv, facts, what_if, deep=facts is None)
+        return _policy.facts(settings, call, what_if, deep=facts is None)
 
     found = gathered()
     if not dry_run and _change.recovered(found):
         found = gathered()
-    one = plans.plan(found)
+    one = plans.plan(found, settings.allowed)
     if options.say_fault():
-        one = plans.plan(found)  # the catalogue changed on the way
-    given: dict[str, object] = {"--python": python, "--venv": venv, "--facts": facts, "--what-if": what_if}
-    call = _plan.again(("attn-doctor", "repair", "--dry-run"), given) if dry_run else None
-    options.write(_plan.rendered(one, form, verbose=verbose, call=call), output, exact=form != "text")
+        one = plans.plan(found, settings.allowed)  # the catalogue changed on the way
+    given: dict[str, object] = {
+        "--python": python,
+        "--venv": venv,
+        "--facts": facts,
+        "--what-if": what_if,
+        "--policy": policy,
+        "--no-policy": no_policy,
+    }
+    again = _plan.again(("attn-doctor", "repair", "--dry-run"), given) if dry_run else None
+    options.write(_plan.rendered(one, form, verbose=verbose, call=again), output, exact=form != "text")
     if dry_run:
         return 0 if one.possible else 1
-    return _plan.carried_out(one, yes, lambda: options.gather_facts(python, venv, None, []), verbose)
+    return _plan.carried_out(one, yes, lambda: _policy.facts(settings, call, []), verbose)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.cli import _verdict, options
+from attn_doctor.cli import _policy, _verdict, options
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.resolution import Resolution
@@ -42,6 +42,8 @@ def resolve(
     output: options.Output = None,
     offline: options.Offline = False,
     deep: options.Deep = False,
+    policy: options.PolicyFile = None,
+    no_policy: options.NoPolicy = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Walk down a chain of backends and print the first that runs here.
@@ -52,26 +54,30 @@ def resolve(
     from attn_doctor.judgement import names, resolution
     from attn_doctor.judgement import need as needs
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.policy.call import Call
     from attn_doctor.reporters import _resolution
 
     options.one_of("--format", form, FORMATS)
     del offline  # nothing is asked of the network
-    needed = needs.parse(need)
+    needs.parse(need)
     listed = [names.backend(one.strip()) for one in chain.split(",") if one.strip()] if chain is not None else None
     walked = resolution.chain_of(backend, listed, framework)
     judged = _verdict.is_asked([], require, fail_on, ignore)
-    found = options.gather_facts(python, venv, facts, what_if, deep)
-    answer = resolution.resolve(Machine(found), walked, needed, framework)
+    call = Call(python=python, venv=venv, facts=facts, need=tuple(need))
+    settings = _policy.merged(call, policy, no_policy, _policy.NEEDS_AND_WHEELS)
+    found = _policy.facts(settings, call, what_if, deep)
+    needed = needs.parse(settings.need)
+    answer = resolution.resolve(Machine(found, settings.allowed), walked, needed, framework)
     code = _code(answer, strict)
     if judged:
-        code = code or _verdict.verdict(found, None, [], require, fail_on, ignore)
+        code = code or _verdict.verdict(found, None, [], require, fail_on, ignore, settings.allowed)
     exact = form != "text"
     if form == "json":
         text = _resolution.document(answer)
     elif form == "env":
         text = _resolution.variables(answer, failed=code != 0)
     else:
-        text = _resolution.text(answer, verbose=verbose)
+        text = _resolution.text(answer, verbose=verbose, policy=_policy.told(settings, _policy.NEEDS_AND_WHEELS))
     options.write(text, output, exact=exact)
     for line in _resolution.spoken(answer):
         options.progress(line)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from attn_doctor.cli import _report, options
+from attn_doctor.cli import _policy, _report, options
 from attn_doctor.errors import UsageError
 
 
@@ -32,6 +32,8 @@ def snippet(
     form: options.Format = "text",
     output: options.Output = None,
     offline: options.Offline = False,
+    policy: options.PolicyFile = None,
+    no_policy: options.NoPolicy = False,
 ) -> None:
     """Print the lines that make a framework use what runs here, with the check that it took effect.
 
@@ -40,6 +42,7 @@ def snippet(
     """
     from attn_doctor.judgement import need as needs
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.policy.call import Call
     from attn_doctor.reporters import _resolution
     from attn_doctor.reporters._lines import as_json, printed
     from attn_doctor.snippets import _snippet
@@ -52,24 +55,25 @@ def snippet(
         raise UsageError(
             f"--model goes with transformers and argparse: {maker.framework} chooses for every model alike"
         )
-    needed = needs.parse(need)
+    needs.parse(need)
     if backend is not None:
         from attn_doctor.judgement import names
 
         backend = names.backend(backend)
     del offline  # nothing is asked of a network
-    found = options.gather_facts(python, venv, facts, what_if)
+    call = Call(python=python, venv=venv, facts=facts, need=tuple(need))
+    settings = _policy.merged(call, policy, no_policy, _policy.NEEDS_AND_WHEELS)
+    found = _policy.facts(settings, call, what_if)
+    needed = needs.parse(settings.need)
     supports = None
     if model is not None:
         from attn_doctor.cli import _model
         from attn_doctor.judgement import check
 
-        named = None if python or venv or facts else options.policy_target()
-        if named:  # the environment that the facts are of
-            python, venv = named.python, named.venv
-        supports = _model.added(check.check(found, needed), model, python, venv, facts).model
+        report = check.check(found, needed, allowed=settings.allowed)
+        supports = _model.added(report, model, settings.python, settings.venv, facts).model
     # what is passed over may name a path: it goes where code goes
-    machine = Machine(_report.cleaned_facts(found, from_file=facts is not None))
+    machine = Machine(_report.cleaned_facts(found, from_file=facts is not None), settings.allowed)
     made, resolved = _snippet.write(maker, machine, needed, backend, supports)
     text = as_json(made) if form == "json" else printed([made.text.rstrip("\n")])
     options.write(text, output, exact=form == "json")

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from attn_doctor.cli import _verdict, options
+from attn_doctor.cli import _policy, _verdict, options
 from attn_doctor.cli.options import today
 from attn_doctor.errors import UsageError
 
@@ -65,6 +65,8 @@ def wheels(
     form: options.Format = "text",
     output: options.Output = None,
     offline: options.Offline = False,
+    policy: options.PolicyFile = None,
+    no_policy: options.NoPolicy = False,
 ) -> None:
     """Search the catalogue of prebuilt wheels for this machine, or for another.
 
@@ -79,13 +81,15 @@ def wheels(
     from attn_doctor.execute import privacy
     from attn_doctor.judgement import names, wheel_query, wheel_search
     from attn_doctor.judgement.view import Machine
+    from attn_doctor.policy.call import Call
     from attn_doctor.reporters import _wheels
 
     options.one_of("--format", form, ("text", "json"))
     if name == REFRESH:
         filters = (python, venv, facts, *what_if, torch, cuda, python_version, platform, abi, *cc, version, limit)
-        verdict = (*need, *require, fail_on, *ignore)
-        if any(value is not None for value in (*filters, *verdict)) or no_pre or everything or trust != "community":
+        verdict = (*need, *require, fail_on, *ignore, policy)
+        switches = no_pre or everything or no_policy or trust != "community"
+        if switches or any(value is not None for value in (*filters, *verdict)):
             raise UsageError("wheels refresh takes --source, --format, --output and --offline, and nothing else")
         _refresh(tuple(source), form, output, offline)
     del offline  # a search never leaves this machine
@@ -93,10 +97,10 @@ def wheels(
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit}: expected 1 or more")
     judged = _verdict.is_asked(need, require, fail_on, ignore)
-    if everything and (python or venv or facts or what_if or judged):
+    if everything and (python or venv or facts or what_if or judged or policy):
         raise UsageError(
             "--all asks no machine: it cannot go with --python, --venv, --facts, --what-if,"
-            " --need, --require, --fail-on or --ignore"
+            " --need, --require, --fail-on, --ignore or --policy"
         )
     what = wheel_search.wanted(names.package(name) if name else None, version)
     asked = wheel_query.Asked(
@@ -112,8 +116,11 @@ def wheels(
         pre=not no_pre,
     )
     probed = (what.package is not None or judged) and not everything
-    found = options.gather_facts(python, venv, facts, what_if) if probed else None
-    machine = Machine(found) if found and what.package is not None else None
+    call = Call(python=python, venv=venv, facts=facts)
+    settings = _policy.merged(call, policy, no_policy, _policy.WHEELS) if probed else None
+    allowed = settings.allowed if settings and not source else None
+    found = _policy.facts(settings, call, what_if) if settings else None
+    machine = Machine(found, allowed) if found and what.package is not None else None
     answer = wheel_search.look_up(what, asked, machine, today=today(), limit=limit)
     if options.say_fault():
         # a shelf may have turned out damaged on the way: what was said of the catalogue before is no longer true
@@ -121,7 +128,8 @@ def wheels(
     exact = form == "json"
     shown = privacy.told(answer, privacy.of_this_process())
     options.write(_wheels.document(shown) if exact else _wheels.text(shown, limit), output, exact=exact)
-    code = _verdict.verdict(found, answer.backend, need, require, fail_on, ignore) if found and judged else 0
+    wanted = (answer.backend, need, require, fail_on, ignore, allowed)
+    code = _verdict.verdict(found, *wanted) if found and judged else 0
     raise typer.Exit(code if answer.found or what.package is None else 1)
 
 

@@ -154,17 +154,27 @@ def series(machine: Machine, package: str) -> str:
 def repair(machine: Machine, package: str, gpu: Gpu | None = None) -> tuple[str, ...]:
     """Commands that bring a build that fits: for this torch, else with a move of torch; else take the package away."""
     from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
-    from attn_doctor.wheels.resolve import fitting
 
     on = gpu or next(iter(machine.nvidia), None)
     now = wheel_choice.key(machine, on)
-    if found := fitting(package, now, series=series(machine, package)):
+    if found := wheel_choice.fitting(machine, package, now, series(machine, package)):
         return (anew(commands.install_wheel(machine, found[0])),)
     moved = wheel_choice.after_a_move(machine, on, package, series(machine, package)) if on else None
     if moved:
         build, wheel = moved
         return (f"{commands.install_torch(machine, build)} && {anew(commands.install_wheel(machine, wheel, build))}",)
     return (uninstall(machine, package),)
+
+
+def mended(machine: Machine, package: str, sentence: str, gpu: Gpu | None = None) -> tuple[str, str]:
+    """What a finding says of a package and the command that mends it; where a wheel may not be taken, that too."""
+    from attn_doctor.judgement import wheel_choice
+
+    command = repair(machine, package, gpu)[0]
+    if command != uninstall(machine, package):
+        return sentence, command
+    on = gpu or next(iter(machine.nvidia), None)
+    return sentence + wheel_choice.note(machine, package, on, series(machine, package)), command
 
 
 def anew(command: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,13 +18,22 @@ from attn_doctor.judgement.view import Machine
 from attn_doctor.machine.facts import Unknown
 from attn_doctor.machine.gather import Facts
 
+if TYPE_CHECKING:
+    from attn_doctor.judgement.allowed import Allowed
+
 # without these there is no verdict
 NEEDED = ("driver", "gpus", "python", "system", "torch")
 
 
-def check(facts: Facts, need: Need, ignored: Collection[str] = (), required: Sequence[str] = ()) -> Report:
-    """Judge the facts."""
-    machine = Machine(facts)
+def check(
+    facts: Facts,
+    need: Need,
+    ignored: Collection[str] = (),
+    required: Sequence[str] = (),
+    allowed: Allowed | None = None,
+) -> Report:
+    """Judge the facts. `allowed`: whose wheels may be installed; no other is called a way or named in a fix."""
+    machine = Machine(facts, allowed)
     answers = [judge(rule, machine) for rule in rules().values()]
     findings = [
         msgspec.structs.replace(answer, ignored=answer.code in ignored)

@@ -13,6 +13,7 @@ from attn_doctor.errors import UsageError
 from attn_doctor.judgement import words
 from attn_doctor.judgement.backend import Backend, Obstacle, judge
 from attn_doctor.judgement.report import BackendVerdict, Status
+from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import hub_kernels
 from attn_doctor.knowledge.attention import Demands
 from attn_doctor.knowledge.capability import capability
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attn_doctor.judgement.need import Need
-    from attn_doctor.judgement.view import Machine
     from attn_doctor.knowledge.frameworks import Framework
     from attn_doctor.machine.probes.gpus import Gpu
 
@@ -188,7 +188,13 @@ def _judged(machine: Machine, one: str, need: Need) -> BackendVerdict:
         else:
             yield from whole.ways(on, gpu)
 
-    return judge(msgspec.structs.replace(whole, ways=ways), machine, need)
+    quick = judge(msgspec.structs.replace(whole, ways=ways), machine, need)
+    if quick.status != "installable" or machine.allowed is None or whole.package is None:
+        return quick
+    # unless whose files may be installed is what decides: then nothing is named that `install` would refuse
+    held = judge(whole, machine, need)
+    free = judge(whole, Machine(machine.facts), need)
+    return held if held.status != free.status else quick
 
 
 def _own(machine: Machine, one: str, row: Framework) -> BackendVerdict:

@@ -11,6 +11,7 @@ from attn_doctor.knowledge.versions import digits, numbers
 from attn_doctor.machine.facts import Known, Unknown
 
 if TYPE_CHECKING:
+    from attn_doctor.judgement.allowed import Allowed
     from attn_doctor.machine.gather import Facts
     from attn_doctor.machine.probes.built_wheels import BuiltWheel
     from attn_doctor.machine.probes.compiler import Compiler
@@ -34,15 +35,23 @@ Device = Literal["cuda", "rocm", "mps", "cpu"]
 
 
 class Machine:
-    """A view of facts. A property is None both for what is absent and for what could not be read: see `unknown`."""
+    """A view of facts. A property is None both for what is absent and for what could not be read: see `unknown`.
 
-    def __init__(self, facts: Facts) -> None:
+    `allowed`: whose wheels may be installed in the target; None where nobody says.
+    """
+
+    def __init__(self, facts: Facts, allowed: Allowed | None = None) -> None:
         self.facts = facts
+        self.allowed = allowed
         self._memory: dict[str, object] = {}
 
     def _value(self, name: str) -> Any:
         reading = self.facts.readings.get(name)
         return reading.value if isinstance(reading, Known) else None
+
+    def turned_into(self, facts: Facts) -> Machine:
+        """The machine as these facts describe it; what may be installed stays the same."""
+        return Machine(facts, self.allowed)
 
     def remembered(self, name: str, work_out: Callable[[], T]) -> T:
         """What several judges ask for alike, worked out once for this machine."""

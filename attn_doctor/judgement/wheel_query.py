@@ -9,6 +9,7 @@ import msgspec
 
 from attn_doctor.errors import UsageError
 from attn_doctor.judgement import wheel_choice
+from attn_doctor.judgement.allowed import Allowed
 from attn_doctor.knowledge import torch_builds
 from attn_doctor.knowledge.attention import Demands
 from attn_doctor.knowledge.versions import local, major, major_minor, numbers, public
@@ -60,7 +61,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...] = ()
     version: str | None = None
     sources: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
+    allowed: Allowed | None = None
     """Where no source is asked for, only these; the package need not have files of each."""
     trust: str = "community"
     pre: bool = True
@@ -79,11 +80,12 @@ def make_filters(package: str, series: str, demands: Demands | None, asked: Aske
     key, about_torch = _torch(asked, key, by_machine=machine is not None)
     stated |= about_torch
     compared |= stated
+    allowed = None if asked.sources else asked.allowed
     if asked.torch is not None and "cuda" not in stated:
         compared.discard("cuda")  # which CUDA that torch has is not known
     liked: dict[Aspect, bool] = {
         "version": asked.version is not None,
-        "source": bool(asked.sources or asked.allowed),
+        "source": bool(asked.sources or allowed),
         "trust": trust == "upstream",
         "pre_release": not asked.pre,
     }
@@ -94,7 +96,8 @@ def make_filters(package: str, series: str, demands: Demands | None, asked: Aske
         compared=frozenset(compared | PREFERENCES),
         asked=frozenset(stated | {aspect for aspect, is_asked in liked.items() if is_asked}),
         version=_matched("--version", asked.version, VERSION, "a version such as 2.8.3 or 2.8.3.post1"),
-        sources=tuple(_source(name, package) for name in asked.sources) or asked.allowed,
+        sources=allowed.sources if allowed else tuple(_source(name, package) for name in asked.sources),
+        said_at=allowed.said_at if allowed else None,
         trust=trust,
         pre=asked.pre,
         demands=demands,

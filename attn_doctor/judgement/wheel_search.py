@@ -10,6 +10,7 @@ import msgspec
 from attn_doctor import __version__
 from attn_doctor.errors import UsageError
 from attn_doctor.judgement import commands, names, need, other_sources, source_build, torch_choice, wheel_choice
+from attn_doctor.judgement.allowed import sources_of
 from attn_doctor.judgement.backend import Backend, backends
 from attn_doctor.judgement.report import STATUSES
 from attn_doctor.judgement.view import Machine
@@ -119,7 +120,7 @@ def look_up(what: Wanted, asked: Asked, machine: Machine | None, *, today: str, 
         fitting=found[:limit],
         misses=misses,
         notes=tuple(_notes(what, filters, found, here, move)),
-        next_steps=tuple(_next_steps(found, here, move)),
+        next_steps=tuple(_next_steps(_allowed(found, machine), here, move)),
     )
 
 
@@ -152,7 +153,8 @@ def _move(filters: Filters, machine: Machine) -> tuple[Build, Wheel] | None:
     """The nearest torch for which a file fits."""
 
     def find(moved: Key) -> tuple[Wheel, ...]:
-        return search(msgspec.structs.replace(filters, key=moved))
+        found = search(msgspec.structs.replace(filters, key=moved))
+        return machine.allowed.of(found) if machine.allowed else found
 
     return next(wheel_choice.moves(machine, filters.package, filters.series, filters.key, find), None)
 
@@ -178,16 +180,35 @@ def _notes(
         if obstacles:
             furthest = max(obstacles, key=lambda obstacle: STATUSES.index(obstacle.status))
             yield f"It would not run here as things are: {furthest.reason}."
+    yield from _about_the_policy(found, machine)
     if filters.version is None and not (found and found[0].trust == "upstream"):
         name = what.backend.name if what.backend else None
         yield from other_sources.notes(machine, filters.key, filters.package, filters.series, name)
+
+
+def _allowed(found: tuple[Wheel, ...], machine: Machine | None) -> tuple[Wheel, ...]:
+    """Those that the policy of the project lets be installed: a search shows them all, and advises no other."""
+    return machine.allowed.of(found) if machine and machine.allowed else found
+
+
+def _about_the_policy(found: tuple[Wheel, ...], machine: Machine) -> Iterator[str]:
+    """Where the best file is none that may be installed: which one may, else what to do."""
+    allowed = machine.allowed
+    if allowed is None or not found or found[0].source in allowed.sources:
+        return
+    if rest := allowed.of(found):
+        yield f"{allowed.said_at} does not allow {found[0].source}; the best that it allows is {rest[0].filename}"
+        return
+    others = sources_of(found)
+    for said in (allowed.refusal(others), allowed.remedy(others)):
+        yield f"{said[0].upper()}{said[1:]}."
 
 
 def _without(machine: Machine, package: str) -> Machine:
     """The machine before the file came: an old version that is installed says nothing of the new one."""
     if package not in machine.packages:
         return machine
-    return Machine(whatif.apply(machine.facts, [f"pkg.{package}=none"]))
+    return machine.turned_into(whatif.apply(machine.facts, [f"pkg.{package}=none"]))
 
 
 def unknown_version(package: str, series: str, version: str) -> str | None:

@@ -18,7 +18,7 @@ from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.versions import public
 from attn_doctor.machine import whatif
 from attn_doctor.machine.gather import Facts
-from attn_doctor.plan import of_conda, refused, room, steps, words
+from attn_doctor.plan import of_conda, one_folder, refused, room, steps, words
 from attn_doctor.plan.plan import METHODS, Plan
 from attn_doctor.plan.request import AUTO, Case, Request
 from attn_doctor.plan.way import Way, ways
@@ -34,8 +34,9 @@ def plan(facts: Facts, name: str | None, request: Request, need: Need) -> Plan:
     """The best way to a backend; without a name to the one that `check` recommends."""
     if request.method not in ASKABLE:
         raise UsageError(f"--method {request.method}: expected {', '.join(ASKABLE[:-1])} or {ASKABLE[-1]}")
-    machine = Machine(facts)
-    chosen = name or check(facts, need).recommendation.best or DEFAULT
+    allowed = request.asked.allowed
+    machine = Machine(facts, allowed)
+    chosen = name or check(facts, need, allowed=allowed).recommendation.best or DEFAULT
     case = Case(machine, backends()[chosen], request, need)
     found = nothing_to_do(case) or best_of(case, need)
     return replace(
@@ -47,7 +48,7 @@ def plan(facts: Facts, name: str | None, request: Request, need: Need) -> Plan:
 
 def head(facts: Facts, name: str, request: Request, need: Need) -> Plan | None:
     """The plan that `plan` puts first, without the others beside it; None where none can be carried out."""
-    machine = Machine(facts)
+    machine = Machine(facts, request.asked.allowed)
     case = Case(machine, backends()[name], request, need)
     if found := nothing_to_do(case):
         return replace(found, **about(machine, found))
@@ -122,7 +123,17 @@ def best_of(case: Case, need: Need) -> Plan:
     head = next((one for one in wished if one.possible), None) or next(iter(wished), None) or refused.no_way(case)
     # what can be done comes first, and staying last
     others = sorted((one for _, one in judged if one is not head), key=lambda one: (not one.steps, not one.possible))
-    return replace(head, alternatives=tuple(others), blocked_by=() if head.possible else blocking(case))
+    return replace(
+        _with_the_policy(case, head), alternatives=tuple(others), blocked_by=() if head.possible else blocking(case)
+    )
+
+
+def _with_the_policy(case: Case, one: Plan) -> Plan:
+    """Where the policy keeps the nearer file away, the plan says so."""
+    said = tuple(refused.by_policy(case))
+    if one.possible:
+        return replace(one, why=(*one.why, *said[:1]))
+    return replace(one, obstacles=tuple(dict.fromkeys((*said, *one.obstacles))))
 
 
 def heads(way: Way, request: Request) -> bool:
@@ -148,7 +159,7 @@ def foreseen(case: Case, one: Plan, need: Need) -> Plan:
     """The plan, judged by the machine as it would then be: what does not become ready is no way there."""
     if one.method in ("none", "docker") or not one.possible:
         return one
-    if held := (*refused.held(case), *room.lacking(case.machine, one)):
+    if held := (*refused.held(case), *one_folder.not_allowed(case.machine, one), *room.lacking(case.machine, one)):
         return replace(one, possible=False, obstacles=(*one.obstacles, *held))
     if one.method == "hub":
         return one
@@ -160,7 +171,7 @@ def foreseen(case: Case, one: Plan, need: Need) -> Plan:
 
 def after_it(machine: Machine, one: Plan) -> Machine:
     """The machine once the plan is carried out."""
-    return Machine(whatif.apply(machine.facts, list(assignments(one))))
+    return machine.turned_into(whatif.apply(machine.facts, list(assignments(one))))
 
 
 def assignments(one: Plan) -> Iterator[str]:

@@ -90,6 +90,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     allowed_sources: tuple[str, ...] = ()
     """Of the project's policy, where the call names no source."""
+    allowed_by: str | None = None
+    """Where the policy says so: pyproject.toml:12."""
     trust: str = "community"
     pre_releases: bool = True
     max_jobs: int | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from attn_doctor.judgement import source_build, target, toolkit_choice, torch_choice, wheel_choice, wheel_search
 from attn_doctor.knowledge import attention
 from attn_doctor.plan.plan import Plan
@@ -46,6 +48,16 @@ def _reasons(case: Case) -> Iterator[str]:
         for miss in nearest(case.filters, NEAREST):
             differs = "; ".join(one.text for one in miss.differs)
             yield f"the nearest file differs: {miss.wheel.filename}: {differs}"
+
+
+def by_policy(case: Case) -> Iterator[str]:
+    """Where files fit as things are and the policy allows none of them: that, and what to do."""
+    package, machine = case.backend.package, case.machine
+    if package is None or not wheel_choice.torch_serves(machine, None):
+        return
+    key = msgspec.structs.replace(wheel_choice.key(machine, None), capabilities=machine.capabilities)
+    others = wheel_choice.refused(machine, package, key, case.backend.series)
+    yield from (one.reason for one in wheel_choice.not_allowed(machine, others, "blocked"))
 
 
 def _no_build(case: Case) -> Iterator[str]:

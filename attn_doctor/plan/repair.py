@@ -8,11 +8,13 @@ from msgspec.structs import replace
 
 from attn_doctor.judgement import need as needs
 from attn_doctor.judgement import target as closing
+from attn_doctor.judgement import wheel_choice
+from attn_doctor.judgement.allowed import Allowed
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.report import Finding, Report
 from attn_doctor.judgement.view import Machine
 from attn_doctor.machine.gather import Facts
-from attn_doctor.plan import choose, refused, room, steps
+from attn_doctor.plan import choose, one_folder, refused, room, steps
 from attn_doctor.plan.mends import _anew, _course, _parts
 from attn_doctor.plan.mends._attention import broken
 from attn_doctor.plan.mends._course import OF_THE_ENVIRONMENT, SDPA
@@ -26,10 +28,13 @@ WHOLE = 3  # compiled packages for another Python: from so many on it is the env
 TORCH_BACK = "torch_moved_away"
 
 
-def plan(facts: Facts) -> Plan:
-    """The smallest mend, with what could be done instead; method "none" where nothing is broken."""
-    machine = Machine(facts)
-    report = _course.judged(facts)
+def plan(facts: Facts, allowed: Allowed | None = None) -> Plan:
+    """The smallest mend, with what could be done instead; method "none" where nothing is broken.
+
+    `allowed`: whose wheels may be fetched for it.
+    """
+    machine = Machine(facts, allowed)
+    report = _course.judged(machine)
     if not _course.ailments(machine, report):
         return _described(machine, _nothing(report))
     held = tuple(_held(machine))
@@ -44,9 +49,9 @@ def _courses(machine: Machine, report: Report) -> Iterator[Plan]:
     whole = len(_by_python(machine, report)) >= WHOLE
     fresh = _new_environment(machine, report)
     ways = [
-        _of(machine, report, _course.treated(machine.facts)),
-        _of(machine, report, _course.treated(machine.facts, (TORCH_BACK,))),
-        _of(machine, report, _course.treated(machine.facts, plain=True), "back to plain sdpa"),
+        _of(machine, report, _course.treated(machine)),
+        _of(machine, report, _course.treated(machine, (TORCH_BACK,))),
+        _of(machine, report, _course.treated(machine, plain=True), "back to plain sdpa"),
     ]
     ordered = [fresh, *ways] if whole else [*ways, fresh]
     seen: set[tuple[tuple[str, ...], ...]] = set()
@@ -114,6 +119,8 @@ def _new_environment(machine: Machine, report: Report) -> Plan | None:
     ailing = Ailing(machine, report)
     by_python = set(_by_python(machine, report))
     culprits = tuple(sorted({name for name, _ in broken(ailing)} - by_python))
+    if not all(wheel_choice.by_name(machine, name) for name in machine.packages if name not in culprits):
+        return None  # everything comes back from the package index
     found = _course.ailments(machine, report)
     same_again = {"AD101", "AD103", "AD104", "AD307", "AD309", "AD311"}
     if same_again & {finding.code for finding in report.findings if finding.severity == "error"}:
@@ -146,7 +153,7 @@ def _held(machine: Machine) -> Iterator[str]:
 
 
 def _held_to(machine: Machine, one: Plan, held: tuple[str, ...]) -> Plan:
-    obstacles = (*one.obstacles, *held, *room.lacking(machine, one))
+    obstacles = (*one.obstacles, *held, *one_folder.not_allowed(machine, one), *room.lacking(machine, one))
     return replace(one, possible=not obstacles, obstacles=obstacles)
 
 

@@ -51,7 +51,7 @@ class Case:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with the machine: asked for where a plan cannot be carried out."""
-        return check(self.machine.facts, self.need).findings
+        return check(self.machine.facts, self.need, allowed=self.machine.allowed).findings
 
     @cached_property
     def wanted(self) -> wheel_search.Wanted:

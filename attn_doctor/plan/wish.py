@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from attn_doctor.errors import UsageError
 from attn_doctor.judgement import check
 from attn_doctor.judgement import need as needs
+from attn_doctor.judgement.allowed import Allowed
 from attn_doctor.judgement.report import SEVERITIES, Report
 from attn_doctor.judgement.view import Machine
 from attn_doctor.judgement.wheel_query import Asked
@@ -28,13 +29,18 @@ def plan(facts: Facts, backend: str | None, wish: Wish) -> Plan:
     asked = Asked(
         version=wish.version,
         sources=wish.sources,
-        allowed=wish.allowed_sources,
+        allowed=allowed(wish),
         trust=wish.trust,
         pre=wish.pre_releases,
     )
     request = Request(method=wish.method, asked=asked, max_jobs=wish.max_jobs, needs=wish.needs)
     found = choose.plan(facts, backend, request, needs.parse(wish.needs))
     return replace(held_to(found, facts, wish), asked=wish)
+
+
+def allowed(wish: Wish) -> Allowed | None:
+    """Whose wheels the policy allows, where it holds; a plan that was saved before it said where is one of a policy."""
+    return Allowed(wish.allowed_sources, wish.allowed_by or "the policy") if wish.allowed_sources else None
 
 
 def held_to(one: Plan, facts: Facts, wish: Wish) -> Plan:
@@ -44,7 +50,7 @@ def held_to(one: Plan, facts: Facts, wish: Wish) -> Plan:
     if not wish.required and wish.fail_on in (None, NEVER):
         return one
     after = choose.after_it(Machine(facts), one).facts
-    report = check.check(after, needs.parse(wish.needs), wish.ignored, wish.required)
+    report = check.check(after, needs.parse(wish.needs), wish.ignored, wish.required, allowed(wish))
     undone = tuple(_undone(report, wish))
     return replace(
         one,

@@ -108,7 +108,7 @@ def _packages(facts: Facts, versions: dict[str, str]) -> Iterator[str]:
 
 
 def _verdict(policy: Policy, settings: Settings, facts: Facts, number: int, known: Collection[str]) -> Elsewhere:
-    report = check.check(facts, needs.parse(settings.need), settings.ignored, settings.required)
+    report = check.check(facts, needs.parse(settings.need), settings.ignored, settings.required, settings.allowed)
     machine = Machine(facts)
     errors = [one for one in report.findings if one.severity == "error" and not one.ignored and one.code not in known]
     statuses = {one.name: one.status for one in report.backends}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -31,10 +31,21 @@ LONGEST = 64  # name of a product
 MACHINE = ("torch", "python", "driver", "cuda")
 
 
-def check(policy: Policy, today: str) -> None:
-    """Raises BadPolicy for the first thing that cannot be followed."""
-    for look in (_target, _require, _need, _ignore, _versions, _wheel_sources, _gpus, _lock):
-        look(policy, today)
+def check(policy: Policy, today: str, keys: Collection[str] | None = None) -> None:
+    """Raises BadPolicy for the first thing that cannot be followed. `keys`: only these count; None: all of them."""
+    looks = {
+        "target": _target,
+        "require": _require,
+        "need": _need,
+        "ignore": _ignore,
+        "versions": _versions,
+        "wheel-sources": _wheel_sources,
+        "gpus": _gpus,
+        "lock": _lock,
+    }
+    for key, look in looks.items():
+        if keys is None or key in keys:
+            look(policy, today)
 
 
 def _target(policy: Policy, _today: str) -> None:

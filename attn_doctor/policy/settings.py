@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import UNSET, UnsetType
 
 from attn_doctor.errors import UsageError
 from attn_doctor.judgement import names
+from attn_doctor.judgement.allowed import Allowed
 from attn_doctor.judgement.report import Setting
 from attn_doctor.policy import find, sense
 from attn_doctor.policy.call import DEFAULT_LEVEL, Call, Settings
@@ -17,11 +18,11 @@ from attn_doctor.policy.read import Policy, read
 from attn_doctor.policy.target import refuse_a_stranger_s
 
 
-def load(found: find.Found, today: str) -> Policy | None:
-    """The policy of a file, if it can be followed. Raises BadPolicy."""
+def load(found: find.Found, today: str, keys: Collection[str] | None = None) -> Policy | None:
+    """The policy of a file, if it can be followed. `keys`: those that count; None: all. Raises BadPolicy."""
     policy = read(found)
     if policy is not None:
-        sense.check(policy, today)
+        sense.check(policy, today, keys)
     return policy
 
 
@@ -40,9 +41,16 @@ def merge(call: Call, policy: Policy) -> Settings:
         of_policy=tuple(dict.fromkeys(names.backend(one) for one in keys.require)),
         ignored=tuple(one.code for one in keys.ignore),
         target=(call.python, call.venv) if own_target else (python, venv),
+        allowed=allowed(policy),
         told=(*_of_file(policy, call), *_given(call), *_level(call, policy)),
         policy=policy,
     )
+
+
+def allowed(policy: Policy) -> Allowed | None:
+    """Whose wheels may be installed, where the policy says it."""
+    sources = policy.keys.wheel_sources
+    return Allowed(sources, policy.source.origin(("wheel-sources",))) if sources else None
 
 
 def _said(call: Call) -> set[str]:

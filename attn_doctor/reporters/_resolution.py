@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from attn_doctor.reporters import _policy
 from attn_doctor.reporters._lines import WIDTH, as_json, hanging, printed
 
 if TYPE_CHECKING:
+    from attn_doctor.judgement.report import Policy
     from attn_doctor.judgement.resolution import Resolution, Step
 
 SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./,:+-")
@@ -20,11 +22,20 @@ def document(one: Resolution) -> str:
     return as_json(one)
 
 
-def text(one: Resolution, *, verbose: bool) -> str:
-    """One line, the backend in the words that were asked for; nothing where none runs. `verbose`: every step."""
+def text(one: Resolution, *, verbose: bool, policy: Policy | None = None) -> str:
+    """One line, the backend in the words that were asked for; nothing where none runs.
+
+    `verbose`: every step, and what was taken of the project's policy.
+    """
     if not verbose:
         return f"{one.word}\n" if one.word else ""
-    return printed(_walk(one))
+    return printed([*_walk(one), *(_taken(policy) if policy else ())])
+
+
+def _taken(policy: Policy) -> Iterator[str]:
+    yield ""
+    for label, said in _policy.rows(policy, verbose=True):
+        yield from hanging(label, said)
 
 
 def _walk(one: Resolution) -> Iterator[str]:

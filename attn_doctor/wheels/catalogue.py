@@ -266,7 +266,7 @@ class Alike:
 
     __slots__ = (
         *("_group", "_one", "_recipes", "_shelf", "_stem"),
-        *("cuda", "platform", "pythons", "requires_python", "torch", "version"),
+        *("cuda", "platform", "pythons", "requires_python", "source", "torch", "version"),
     )
 
     def __init__(self, stem: str, shelf: Shelf, group: Group, recipes: frozenset[str]) -> None:
@@ -274,7 +274,8 @@ class Alike:
         self._one: Wheel | None = None
         self.version, self.torch, self.cuda, self.platform = group.version, group.torch, group.cuda, group.platform
         self.pythons = pythons_of(shelf, group)
-        self.requires_python = shelf.shapes[group.shape].requires_python
+        shape = shelf.shapes[group.shape]
+        self.requires_python, self.source = shape.requires_python, shape.source
 
     def files(self) -> Iterator[Wheel]:
         """Every file of it."""
@@ -291,13 +292,13 @@ class Alike:
 class Single:
     """A file that stands alone, in the shape of a build."""
 
-    __slots__ = ("_wheel", "cuda", "platform", "pythons", "requires_python", "torch", "version")
+    __slots__ = ("_wheel", "cuda", "platform", "pythons", "requires_python", "source", "torch", "version")
 
     def __init__(self, wheel: Wheel) -> None:
         self._wheel = wheel
         self.version, self.torch, self.cuda, self.platform = wheel.version, wheel.torch, wheel.cuda, wheel.platform
         self.pythons = (f"{wheel.python_tag}-{wheel.abi_tag}",)
-        self.requires_python = wheel.requires_python
+        self.requires_python, self.source = wheel.requires_python, wheel.source
 
     def files(self) -> Iterator[Wheel]:
         return iter((self._wheel,))

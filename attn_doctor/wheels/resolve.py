@@ -7,7 +7,7 @@ known about torch does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache, partial
 
 import msgspec
@@ -56,19 +56,21 @@ class Key(msgspec.Struct, frozen=True):
     """Of every GPU that must be served: ('8.6',)."""
 
 
-def fitting(package: str, key: Key, series: str = "2") -> tuple[Wheel, ...]:
+def fitting(package: str, key: Key, series: str = "2", sources: Collection[str] | None = None) -> tuple[Wheel, ...]:
     """The wheels that load on this machine, best first; empty where none does.
 
-    `series` picks flash-attn 1.x or 2.x, which share a name; other packages have one series.
+    `series` picks flash-attn 1.x or 2.x, which share a name; other packages have one series. `sources`: of these alone.
     """
-    return whole(partial(_fitting, package, key, series))
+    return whole(partial(_fitting, package, key, series, sources))
 
 
-def _fitting(package: str, key: Key, series: str) -> tuple[Wheel, ...]:
+def _fitting(package: str, key: Key, series: str, sources: Collection[str] | None) -> tuple[Wheel, ...]:
     minor = major_minor(public(key.torch)) if key.torch else None
     serves: dict[tuple[object, ...], bool] = {}
     found: list[Wheel] = []
     for build in builds(package, minor):
+        if sources is not None and build.source not in sources:
+            continue
         sign = (build.platform, build.pythons, build.cuda, build.torch, build.requires_python)
         if sign not in serves:  # what thousands share is judged once
             serves[sign] = _may_fit(build, key)

@@ -82,6 +82,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     """Aspects that were asked for, as opposed to found on a machine."""
     version: str | None = None
     sources: tuple[str, ...] = ()
+    said_at: str | None = None
+    """Where the policy allows these sources and no others; None where the call asks for them."""
     trust: Trust = "community"
     pre: bool = True
     demands: Demands | None = None
@@ -233,6 +235,8 @@ def _version(wheel: Wheel, filters: Filters) -> str | None:
 def _source(wheel: Wheel, filters: Filters) -> str | None:
     if not filters.sources or wheel.source in filters.sources:
         return None
+    if filters.said_at is not None:
+        return f"of {wheel.source}, which {filters.said_at} does not allow"
     return f"of {wheel.source}, not of {' or '.join(filters.sources)}"
 
 

@@ -47,6 +47,8 @@ def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
         found = wheel_choice.fits(machine, gpu, BROUGHT.package)
         if found:
             yield Obstacle("installable", f"{found[0].version}, a pre-release: it has no other")
+        elif others := wheel_choice.refused(machine, BROUGHT.package, wheel_choice.key(machine, gpu)):
+            yield from wheel_choice.not_allowed(machine, others, "blocked")
         else:
             yield Obstacle("blocked", "no release for this Python and system")
 

@@ -39,8 +39,20 @@ def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
     wrong = unfit(machine, gpu, BROUGHT.package, package) if package else None
     if package is None or wrong:
         found = [wheel for wheel in wheel_choice.fits(machine, gpu, BROUGHT.package) if _serves(wheel, gpu)]
+        if not found and not wheel_choice.by_name(machine, BROUGHT.package):
+            yield from ([Obstacle("blocked", wrong)] if wrong else [])
+            yield from wheel_choice.not_allowed(machine, _others(machine, gpu), "blocked")
+            return
         way = wheel_choice.described(found[0]) if found else "1.0.6, its Triton kernels"
         yield Obstacle("installable", f"{wrong}; {way}" if wrong else way)
+
+
+def _others(machine: Machine, gpu: Gpu | None) -> tuple[str, ...]:
+    """Whose files there are: of compiled ones those that fit, and the index's own, which fits everywhere."""
+    from attn_doctor.judgement import wheel_choice
+    from attn_doctor.judgement.allowed import INDEX
+
+    return (INDEX, *wheel_choice.refused(machine, BROUGHT.package, wheel_choice.key(machine, gpu)))
 
 
 def _serves(wheel: Wheel, gpu: Gpu | None) -> bool:

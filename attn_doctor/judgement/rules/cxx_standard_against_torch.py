@@ -17,7 +17,6 @@ from attn_doctor.knowledge.versions import numbers, public
 from attn_doctor.machine.probes.packages import Package
 from attn_doctor.machine.probes.toolkits import Toolkits
 from attn_doctor.machine.probes.torch import TorchDist
-from attn_doctor.wheels.resolve import fitting
 
 MAIN = "git+https://github.com/Dao-AILab/flash-attention"
 
@@ -31,7 +30,7 @@ def check(machine: Machine, packages: dict[str, Package], toolkits: Toolkits, to
         return None
     if numbers(public(torch.version))[:2] < numbers(row.max_torch_excluded):
         return None
-    if fitting("flash-attn", wheel_choice.key(machine, able[0])):
+    if wheel_choice.fits(machine, able[0], "flash-attn"):
         return None
     return Problem(
         f"flash-attn {row.version} does not compile against torch {torch.version}: {row.why_max}. "

@@ -20,14 +20,14 @@ BUILT = ("flash-attn", "flash-attn-3", "xformers", "sageattention")
 
 def check(machine: Machine, packages: dict[str, Package], torch: TorchDist) -> Problem | None:  # noqa: ARG001 - without a torch there is no mismatch
     found = [
-        (f"{name} {said}.", *binaries.repair(machine, name)[:1])
+        binaries.mended(machine, name, f"{name} {said}.")
         for name in BUILT
         if name in packages and not binaries.proof(machine, name)
         if (said := _package.mismatch(machine, packages[name]))
     ]
     if not found:
         return None
-    detail, fix = binaries.together([(sentence, command) for sentence, command in found])
+    detail, fix = binaries.together(found)
     return Problem(detail, fix)
 
 

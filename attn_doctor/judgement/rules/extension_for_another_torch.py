@@ -22,13 +22,13 @@ from attn_doctor.machine.probes.torch import TorchDist
 
 def check(machine: Machine, extensions: Extensions, torch: TorchDist) -> Problem | None:
     found = [
-        (_said(machine, package, file, torch), *binaries.repair(machine, package)[:1])
+        binaries.mended(machine, package, _said(machine, package, file, torch))
         for package, file in binaries.packages(machine, extensions)
         if proves(file)
     ]
     if not found:
         return None
-    detail, fix = binaries.together([(sentence, command) for sentence, command in found])
+    detail, fix = binaries.together(found)
     return Problem(detail, fix)
 
 

@@ -25,7 +25,7 @@ def check(machine: Machine, extensions: Extensions, gpus: tuple[Gpu, ...]) -> Pr
         if package not in machine.packages or not without:
             continue
         served = served or len(without) < len(visible)
-        found.append((_said(machine, package, without), _fix(machine, package, without[0])))
+        found.append(_mended(machine, package, without))
     if not found:
         return None
     detail, fix = binaries.together(found)
@@ -39,10 +39,10 @@ def _said(machine: Machine, package: str, without: list[Gpu]) -> str:
     return f"{named} needs {needed}; {binaries.called(machine, package)} has {has}."
 
 
-def _fix(machine: Machine, package: str, gpu: Gpu) -> str:
-    command = binaries.repair(machine, package, gpu)[0]
+def _mended(machine: Machine, package: str, without: list[Gpu]) -> tuple[str, str]:
+    said, command = binaries.mended(machine, package, _said(machine, package, without), without[0])
     # it may serve another GPU or another machine: taking it away mends nothing
-    return "" if " uninstall " in command else command
+    return said, "" if " uninstall " in command else command
 
 
 RULE = Rule("AD404", "extension-has-no-code-for-gpu", "error", "an extension has no code for this GPU", check)

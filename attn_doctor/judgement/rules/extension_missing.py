@@ -19,13 +19,13 @@ def check(machine: Machine, extensions: Extensions, torch: TorchDist | None) -> 
     if torch and torch.rocm:
         return None  # on AMD flash-attn can run in Triton alone
     found = [
-        (_said(machine, package, file), *binaries.repair(machine, package)[:1])
+        binaries.mended(machine, package, _said(machine, package, file))
         for package, file in binaries.packages(machine, extensions)
         if file.path is None or file.unreadable
     ]
     if not found:
         return None
-    detail, fix = binaries.together([(sentence, command) for sentence, command in found])
+    detail, fix = binaries.together(found)
     return Problem(detail, fix)
 
 

@@ -25,12 +25,11 @@ def check(machine: Machine, extensions: Extensions, torch: TorchDist) -> Problem
     broken = [(package, file) for package, file in files if binaries.missing_cuda(file)]
     mixed = [(package, file) for package, file in files if other_major(file, torch)]
     found = [
-        (_said(machine, package, file, torch), *binaries.repair(machine, package)[:1])
-        for package, file in broken or mixed
+        binaries.mended(machine, package, _said(machine, package, file, torch)) for package, file in broken or mixed
     ]
     if not found:
         return None
-    detail, fix = binaries.together([(sentence, command) for sentence, command in found])
+    detail, fix = binaries.together(found)
     return Problem(detail, fix, severity=None if broken else "warning")
 
 

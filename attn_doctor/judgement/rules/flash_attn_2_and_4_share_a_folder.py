@@ -21,7 +21,10 @@ def check(machine: Machine, packages: dict[str, Package]) -> Problem | None:
     two, four = packages.get("flash-attn"), packages.get("flash-attn-4")
     if two is None or four is None:
         return None
-    fix = (commands.reinstall(machine, "flash-attn-4", four.version),)
+    from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+
+    again = commands.reinstall(machine, "flash-attn-4", four.version)
+    fix = (again,) if wheel_choice.by_name(machine, "flash-attn-4") else ()
     both = f"flash-attn {two.version} and flash-attn-4 {four.version}"
     if two.location and four.location and two.location != four.location:
         return Problem(

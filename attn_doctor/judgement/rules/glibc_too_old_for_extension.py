@@ -17,7 +17,7 @@ from attn_doctor.machine.probes.libc import Libc
 
 def check(machine: Machine, extensions: Extensions, libc: Libc) -> Problem | None:
     found = [
-        (_said(machine, package, f"{binaries.name(file)} needs {needed}", libc), _fix(machine, package))
+        _mended(machine, package, _said(machine, package, f"{binaries.name(file)} needs {needed}", libc))
         for package, file in binaries.packages(machine, extensions)
         if (needed := binaries.lacks_libc(machine, file))
     ]
@@ -31,16 +31,15 @@ def _said(machine: Machine, package: str, needs: str, libc: Libc) -> str:
     return f"{binaries.called(machine, package)}: {needs}; this system has {libc.family} {libc.version}."
 
 
-def _fix(machine: Machine, package: str) -> str:
-    """A file whose name promises an older C library; those that promise nothing are what failed."""
+def _mended(machine: Machine, package: str, sentence: str) -> tuple[str, str]:
+    """With a file whose name promises an older C library; those that promise nothing are what failed."""
     from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
-    from attn_doctor.wheels.resolve import fitting
 
-    key = wheel_choice.key(machine, next(iter(machine.nvidia), None))
-    for wheel in fitting(package, key, series=binaries.series(machine, package)):
+    gpu, series = next(iter(machine.nvidia), None), binaries.series(machine, package)
+    for wheel in wheel_choice.fits(machine, gpu, package, series):
         if wheel.platform.startswith(("manylinux", "musllinux")):
-            return binaries.anew(commands.install_wheel(machine, wheel))
-    return binaries.uninstall(machine, package)
+            return sentence, binaries.anew(commands.install_wheel(machine, wheel))
+    return sentence + wheel_choice.note(machine, package, gpu, series), binaries.uninstall(machine, package)
 
 
 RULE = Rule("AD405", "glibc-too-old-for-extension", "error", "an extension needs a newer C library", check)

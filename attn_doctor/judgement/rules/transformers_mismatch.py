@@ -28,15 +28,16 @@ def check(machine: Machine, packages: dict[str, Package], torch: TorchDist) -> P
     if row and not satisfies(torch.version, row.specifier) and torch.released:
         eager: Severity | None = None if "disables" in (row.otherwise or "") else "warning"
         build = _newer_torch(machine, row)
-        fix = commands.install_torch(machine, build) if build else None
-        return Problem(_said(package, row, "torch", torch.version), (fix,) if fix else (), severity=eager)
+        move = (commands.install_torch(machine, build),) if build else ()
+        return Problem(_said(package, row, "torch", torch.version), move, severity=eager)
     flash = packages.get("flash-attn")
     row = requirement("transformers", package.version, "flash-attn") if flash else None
     if flash is None or row is None or not torch.cuda or satisfies(flash.version, row.specifier):
         return None
+    note, fix = _newer_flash_attn(machine, row)
     return Problem(
-        _said(package, row, "flash-attn", flash.version),
-        _newer_flash_attn(machine, row),
+        _said(package, row, "flash-attn", flash.version) + note,
+        fix,
         title="flash-attn is older than transformers accepts",
         severity="warning",
     )
@@ -62,12 +63,16 @@ def _newer_torch(machine: Machine, row: Requirement) -> Build | None:
     return torch_choice.nearest(machine, [build for build in candidates if satisfies(build.torch, row.specifier)])
 
 
-def _newer_flash_attn(machine: Machine, row: Requirement) -> tuple[str, ...]:
+def _newer_flash_attn(machine: Machine, row: Requirement) -> tuple[str, tuple[str, ...]]:
+    """What is to be said besides, and the command."""
     from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
 
-    found = wheel_choice.fits(machine, next(iter(machine.nvidia), None), "flash-attn")
+    gpu = next(iter(machine.nvidia), None)
+    found = wheel_choice.fits(machine, gpu, "flash-attn")
     newer = next((wheel for wheel in found if satisfies(wheel.version, row.specifier)), None)
-    return (commands.install_wheel(machine, newer),) if newer else ()
+    if newer is None:
+        return wheel_choice.note(machine, "flash-attn", gpu), ()
+    return "", (commands.install_wheel(machine, newer),)
 
 
 RULE = Rule("AD307", "transformers-mismatch", "error", "torch is older than transformers accepts", check)

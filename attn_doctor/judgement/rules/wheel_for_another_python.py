@@ -23,10 +23,11 @@ def check(machine: Machine, python: Python, packages: dict[str, Package]) -> Pro
     if not foreign:
         return None
     named = ", ".join(f"{name} {package.version} ({package.tags[0]})" for name, package in foreign.items())
+    mends = [_mend(machine, name, package) for name, package in foreign.items()]
     return Problem(
         f"{named}: built for another Python. This is Python {python.version} ({python.tag}) and cannot import "
-        f"{'its' if len(foreign) == 1 else 'their'} compiled part.",
-        fix=tuple(_fix(machine, name, package) for name, package in foreign.items()),
+        f"{'its' if len(foreign) == 1 else 'their'} compiled part.{''.join(dict.fromkeys(note for note, _ in mends))}",
+        fix=tuple(command for _, command in mends),
     )
 
 
@@ -45,16 +46,20 @@ def _suits(tag: str, python: Python) -> bool:
     return len(exact) < len(abis) or python.tag in exact
 
 
-def _fix(machine: Machine, name: str, package: Package) -> str:
+def _mend(machine: Machine, name: str, package: Package) -> tuple[str, str]:
+    """What is to be said besides, and the command."""
+    again = commands.reinstall(machine, name, public(package.version))
     if name == "torch":
-        return commands.reinstall_torch(machine) or commands.reinstall(machine, name, public(package.version))
+        return "", commands.reinstall_torch(machine) or again
     if name.startswith("flash-attn") or name == "xformers":
         from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
 
-        found = wheel_choice.fits(machine, next(iter(machine.nvidia), None), name)
-        if found:
-            return commands.forced(commands.install_wheel(machine, found[0]))
-    return commands.reinstall(machine, name, public(package.version))
+        gpu = next(iter(machine.nvidia), None)
+        if found := wheel_choice.fits(machine, gpu, name):
+            return "", commands.forced(commands.install_wheel(machine, found[0]))
+        if not wheel_choice.by_name(machine, name):
+            return wheel_choice.note(machine, name, gpu), commands.uninstall(machine, name)
+    return "", again
 
 
 RULE = Rule("AD312", "wheel-for-another-python", "error", "a compiled package is built for another Python", check)

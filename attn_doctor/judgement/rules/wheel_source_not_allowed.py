@@ -2,7 +2,7 @@
 
 `wheel-sources` in the project's policy says whose prebuilt wheels may be installed, by the names that `attn-doctor
 wheels` gives the sources. A package was installed (or is locked) from the address of another one. What comes from a
-package index has no such address and is passed over. `attn-doctor install` takes wheels of the allowed sources alone.
+package index has no such address and is passed over. No fix and no plan of attn-doctor's names a wheel of another one.
 """
 
 from __future__ import annotations

@@ -26,20 +26,24 @@ def check(machine: Machine, packages: dict[str, Package], torch: TorchDist) -> P
         return None
     if any(map(binaries.is_for_another, binaries.files(machine, "xformers"))):
         return None
+    note, fix = _mend(machine)
     return Problem(
         f"xformers {package.version} demands {told(demanded)}; torch {torch.version} is installed. "
-        "Its CUDA extension was compiled for the other one.",
-        fix=(_fix(machine),),
+        f"Its CUDA extension was compiled for the other one.{note}",
+        fix=(fix,),
         severity="warning" if same_minor(torch.version, demanded) else None,
     )
 
 
-def _fix(machine: Machine) -> str:
+def _mend(machine: Machine) -> tuple[str, str]:
+    """What is to be said besides, and the command."""
     from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
 
-    found = wheel_choice.fits(machine, next(iter(machine.nvidia), None), "xformers")
+    gpu = next(iter(machine.nvidia), None)
+    if found := wheel_choice.fits(machine, gpu, "xformers"):
+        return "", commands.install_wheel(machine, found[0])
     # without a fitting one, torch's own sdpa does what it did
-    return commands.install_wheel(machine, found[0]) if found else commands.uninstall(machine, "xformers")
+    return wheel_choice.note(machine, "xformers", gpu), commands.uninstall(machine, "xformers")
 
 
 RULE = Rule("AD306", "xformers-torch-mismatch", "error", "xFormers is for another torch", check)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attn_doctor.errors import UsageError
-from attn_doctor.judgement import source_build, torch_choice
+from attn_doctor.judgement import source_build, torch_choice, wheel_choice
 from attn_doctor.judgement.view import Machine, driver_runs
 from attn_doctor.knowledge import attention, images, torch_builds
 from attn_doctor.knowledge.capability import capability
@@ -21,7 +21,7 @@ from attn_doctor.machine import whatif
 from attn_doctor.machine.facts import Absent, Known
 from attn_doctor.machine.gather import Facts
 from attn_doctor.wheels.catalogue import Wheel, minors
-from attn_doctor.wheels.resolve import Key, fitting
+from attn_doctor.wheels.resolve import Key
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.backend import Backend
@@ -64,7 +64,7 @@ def hosted(machine: Machine) -> Machine:
     if machine.nvidia or "CUDA_VISIBLE_DEVICES" not in machine.environment:
         return machine
     readings = machine.facts.readings | {"environment": Known({}, source="the container")}
-    return Machine(msgspec.structs.replace(machine.facts, readings=readings))
+    return machine.turned_into(msgspec.structs.replace(machine.facts, readings=readings))
 
 
 def within(machine: Machine, on: Distribution, torch: str | None = None, nvcc: str | None = None) -> Machine:
@@ -76,7 +76,7 @@ def within(machine: Machine, on: Distribution, torch: str | None = None, nvcc: s
     for name in ("driver", "memory"):
         readings[name] = machine.facts.readings.get(name, Absent(("not recorded",)))
     readings["gpus"] = Known(machine.nvidia, source="the host")
-    return Machine(Facts(readings=readings))
+    return machine.turned_into(Facts(readings=readings))
 
 
 def candidates(machine: Machine, wish: str | None) -> Iterator[tuple[Build, Distribution]]:
@@ -164,12 +164,12 @@ def _by_wheel(machine: Machine, backend: Backend, build: Build, on: Distribution
     package = backend.package or ""
     found = [
         wheel
-        for wheel in fitting(package, key(build, on, machine), series=backend.series)
+        for wheel in wheel_choice.fitting(machine, package, key(build, on, machine), backend.series)
         if all(_has_kernels(wheel, gpu) for gpu in machine.capabilities)
     ]
     if found:
         return Inside(torch=build, distribution=on, wheel=found[0])
-    pure = index_wheel(backend.name)
+    pure = index_wheel(backend.name) if wheel_choice.by_name(machine, package) else None
     return Inside(torch=build, distribution=on, pure=pure) if pure else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.judgement import need, torch_choice
+from attn_doctor.judgement import need, torch_choice, wheel_choice
 from attn_doctor.judgement.backend import Backend
 from attn_doctor.judgement.view import driver_runs
 from attn_doctor.knowledge import cuda, images
@@ -44,10 +44,23 @@ def refusals(
     elif content is None:
         builds = {f"torch {build.torch}+{build.variant}" for build, _ in found}
         which = builds.pop() if len(builds) == 1 else f"torch {wish}" if wish else "any torch that runs here"
-        yield f"no published file of {backend.package or backend.name} fits {which} and these GPUs"
+        none = f"no published file of {backend.package or backend.name} fits {which} and these GPUs"
+        yield from _by_policy(machine, backend, found) or (none,)
         refusal = inside.no_build(machine, backend, found)
         if refusal:
             yield f"a source build: {refusal}"
+
+
+def _by_policy(machine: Machine, backend: Backend, found: list[tuple[Build, Distribution]]) -> tuple[str, ...]:
+    """Where files fit and the policy allows none of them: that, and what to do."""
+    package, allowed = backend.package, machine.allowed
+    if package is None or allowed is None:
+        return ()
+    every = (
+        wheel_choice.refused(machine, package, inside.key(build, on, machine), backend.series) for build, on in found
+    )
+    others = next((one for one in every if one), ())
+    return (allowed.refusal(others), allowed.remedy(others)) if others else ()
 
 
 def ruled_out(machine: Machine, backend: Backend, build: Build, on: Distribution) -> bool:
@@ -90,10 +103,11 @@ def why(machine: Machine, content: Inside, base_why: str) -> Iterator[str]:
         beside = f" (installed here: {have.version})" if have else ""
         yield f"torch {build.torch}+{build.variant}{beside}: it runs on this driver and has code for every GPU."
     if content.build:
-        yield (
-            f"No published file fits: {content.build.package} {content.version} is compiled in a stage of its own, "
-            f"with nvcc {build.cuda}."
-        )
+        series = content.build.version.partition(".")[0]
+        others = wheel_choice.refused(machine, content.build.package, inside.key(build, on, machine), series)
+        none = machine.allowed.refusal(others) if machine.allowed and others else "no published file fits"
+        made = f"{content.build.package} {content.version} is compiled in a stage of its own, with nvcc {build.cuda}."
+        yield f"{none[0].upper()}{none[1:]}: {made}"
     elif content.wheel and content.wheel.platform != "any":
         yield f"{content.wheel.package} {content.wheel.version} as a published file: nothing is compiled."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from attn_doctor.judgement import wheel_choice
 from attn_doctor.knowledge import torch_builds
 from attn_doctor.knowledge.versions import major_minor
 from attn_doctor.plan.dockerfile.case import Case
@@ -14,7 +15,7 @@ from attn_doctor.plan.dockerfile.torch_line import runs
 from attn_doctor.plan.dockerfile.torches import Torch
 from attn_doctor.wheels import catalogue
 from attn_doctor.wheels.catalogue import Wheel
-from attn_doctor.wheels.resolve import Key, fitting
+from attn_doctor.wheels.resolve import Key
 from attn_doctor.wheels.search import COMPARISONS, Aspect, Filters
 
 PACKAGES = ("flash-attn", "flash-attn-3", "xformers", "sageattention")
@@ -119,7 +120,7 @@ def fitting_wheels(case: Case, torch: Torch, package: str) -> tuple[Wheel, ...]:
     """Every published file that fits that torch here, best first."""
     if not (torch.version and torch.cuda and case.python):
         return ()
-    return tuple(wheel for wheel in fitting(package, _key(case, torch)) if wheel.url)
+    return tuple(wheel for wheel in wheel_choice.fitting(case.machine, package, _key(case, torch)) if wheel.url)
 
 
 def _key(case: Case, torch: Torch) -> Key:

@@ -15,7 +15,6 @@ from attn_doctor.machine.probes.deep import Import
 from attn_doctor.plan.mends._mend import EXCUSES, Ailing
 from attn_doctor.wheels import catalogue
 from attn_doctor.wheels.catalogue import Wheel
-from attn_doctor.wheels.resolve import fitting
 
 CODES = ("AD306", "AD312", "AD401", "AD402", "AD403", "AD404", "AD405", "AD408", "AD420")
 MISSING_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'")
@@ -83,6 +82,13 @@ def fitting_file(machine: Machine, package: str) -> Wheel | None:
     if package not in catalogue.packages():
         return None
     gpu = next(iter(machine.nvidia), None)
-    found = fitting(package, wheel_choice.key(machine, gpu), series=binaries.series(machine, package))
+    found = wheel_choice.fits(machine, gpu, package, binaries.series(machine, package))
     old = any(binaries.lacks_libc(machine, file) for file in binaries.files(machine, package))
     return next((wheel for wheel in found if not old or wheel.platform.startswith(BUILT_FOR_OLD_LIBC)), None)
+
+
+def without_a_file(machine: Machine, package: str, why: str) -> str:
+    """Why the package goes, and where the policy is what keeps the file away that would serve."""
+    gpu = next(iter(machine.nvidia), None)
+    said = wheel_choice.kept_away(machine, package, gpu, binaries.series(machine, package))
+    return f"{why}; {said}" if said else why

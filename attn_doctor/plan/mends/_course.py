@@ -29,9 +29,9 @@ class Course(msgspec.Struct, frozen=True):
     report: Report
 
 
-def judged(facts: Facts) -> Report:
+def judged(machine: Machine) -> Report:
     """As `check` judges."""
-    return check(facts, needs.parse(()))
+    return check(machine.facts, needs.parse(()), allowed=machine.allowed)
 
 
 def ailments(machine: Machine, report: Report) -> tuple[str, ...]:
@@ -40,21 +40,21 @@ def ailments(machine: Machine, report: Report) -> tuple[str, ...]:
     return tuple(sorted({code for mend in mends() for code in ailing.codes(mend)}))
 
 
-def treated(facts: Facts, skip: Collection[str] = (), *, plain: bool = False) -> Course:
+def treated(machine: Machine, skip: Collection[str] = (), *, plain: bool = False) -> Course:
     """Cause before effect: after each part the machine is judged again, as it will be."""
     found: list[Part] = []
-    report = judged(facts)
+    report = judged(machine)
     for mend in mends():
-        ailing = Ailing(Machine(facts), report, plain)
+        ailing = Ailing(machine, report, plain)
         if mend.name in skip or not ailing.codes(mend):
             continue
         for part in mend.parts(ailing):
             found.append(part)
-            facts = after(facts, part)
+            machine = machine.turned_into(after(machine.facts, part))
             if part.keeps is not None:
-                return Course(tuple(found[-1:]), facts, judged(facts))
-        report = judged(facts)
-    return Course(tuple(found), facts, report)
+                return Course(tuple(found[-1:]), machine.facts, judged(machine))
+        report = judged(machine)
+    return Course(tuple(found), machine.facts, report)
 
 
 def numbered(machine: Machine, parts: Sequence[Part]) -> Iterator[Step]:

@@ -8,7 +8,7 @@ from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.versions import public
 from attn_doctor.plan import files, one_folder, steps
 from attn_doctor.plan.mends import _parts
-from attn_doctor.plan.mends._attention import CODES, attention, broken, fitting_file
+from attn_doctor.plan.mends._attention import CODES, attention, broken, fitting_file, without_a_file
 from attn_doctor.plan.mends._mend import Ailing, Mend, Part
 from attn_doctor.plan.plan import Change
 from attn_doctor.plan.ways.another_torch import renamed
@@ -22,7 +22,11 @@ def parts(ailing: Ailing) -> Iterator[Part]:
             yield _without(machine, package, why)
         elif attention(package):
             wheel = fitting_file(machine, package)
-            yield _file(machine, wheel, why) if wheel else _without(machine, package, why)
+            yield (
+                _file(machine, wheel, why)
+                if wheel
+                else _without(machine, package, without_a_file(machine, package, why))
+            )
         else:
             yield _anew(machine, package, why)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attn_doctor.plan import steps
+from attn_doctor.plan import one_folder, steps
 from attn_doctor.plan.mends import _parts
 from attn_doctor.plan.mends._mend import Ailing, Mend, Part
 from attn_doctor.plan.plan import Change
@@ -21,7 +21,7 @@ def parts(ailing: Ailing) -> Iterator[Part]:
     why = f"flash-attn in {two.location} hides the one in {four.location}"
     again = (f"--reinstall-package={FOUR}",) if steps.uses_uv(machine) else ("--ignore-installed",)
     title = f"install {FOUR} {four.version} beside flash-attn: {why}"
-    step = steps.install(machine, title, *again, "--no-deps", f"{FOUR}=={four.version}", step="beside")
+    step = steps.install(machine, title, *again, "--no-deps", f"{FOUR}=={four.version}", step=one_folder.STEP)
     yield Part(
         cures=("AD310", "AD420"),
         title=f"{FOUR} beside flash-attn",

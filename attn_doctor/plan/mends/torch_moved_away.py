@@ -13,7 +13,7 @@ from attn_doctor.knowledge.torch_builds import Build
 from attn_doctor.knowledge.versions import major, major_minor
 from attn_doctor.plan import steps
 from attn_doctor.plan.mends import _parts
-from attn_doctor.plan.mends._attention import fitting_file
+from attn_doctor.plan.mends._attention import fitting_file, without_a_file
 from attn_doctor.plan.mends._mend import Ailing, Mend, Part
 from attn_doctor.plan.ways.another_torch import for_the_cpu, torch_changes
 
@@ -43,7 +43,7 @@ def parts(ailing: Ailing) -> Iterator[Part]:
     yield Part(
         cures=CODES,
         title=f"{torch_choice.label(build)} back",
-        why=why,
+        why=without_a_file(machine, lost[0], why) if lost else why,
         steps=_parts.because(steps.torch(machine, build), why),
         changes=tuple(change for change in changes if change.before != change.after),
         cost_bytes=build.wheel_bytes,

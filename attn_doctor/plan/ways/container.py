@@ -35,6 +35,14 @@ def as_asked(case: Case, chosen: container.Container) -> bool:
     return file is None or (asked.sources in ((), (file.source,)) and asked.trust in ("community", file.trust))
 
 
+def by_policy(case: Case) -> tuple[str, ...]:
+    """So that the Dockerfile is the one that was planned, whatever policy stands where the step runs."""
+    if case.machine.allowed is None:
+        return ("--no-policy",)
+    file = case.machine.allowed.said_at.rpartition(":")[0]
+    return ("--policy", file) if file else ()
+
+
 def of_container(case: Case, chosen: container.Container) -> Plan:
     """Write the Dockerfile, build it, run it once."""
     there = steps.path(case.machine, "container")
@@ -54,7 +62,7 @@ def of_container(case: Case, chosen: container.Container) -> Plan:
                 id="dockerfile",
                 title="write the Dockerfile",
                 kind="write",
-                command=(*chosen.write, *steps.of_target(case.machine)),
+                command=(*chosen.write, *steps.of_target(case.machine), *by_policy(case)),
                 output=f"{there}/Dockerfile",
             ),
             Step(id="image", title="build the image", kind="build", command=(*chosen.build[:-1], there)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from attn_doctor.judgement import wheel_choice
+from attn_doctor.judgement.allowed import INDEX
 from attn_doctor.knowledge.index_wheels import IndexWheel, index_wheel
 from attn_doctor.plan import files, steps
 from attn_doctor.plan.plan import Cost, Plan
@@ -88,8 +89,9 @@ def by_name(case: Case) -> Plan | None:
 def wanted_by_name(case: Case) -> IndexWheel | None:
     """That file, where the request allows it."""
     row, asked = index_wheel(case.backend.name), case.request.asked
-    allowed = row and asked.version in (None, row.version) and asked.sources in ((), ("pypi",))
-    return row if allowed else None
+    if row is None or asked.version not in (None, row.version) or asked.sources not in ((), (INDEX,)):
+        return None
+    return row if wheel_choice.by_name(case.machine, row.package) else None
 
 
 def _why(case: Case, wheel: Wheel) -> Iterator[str]:

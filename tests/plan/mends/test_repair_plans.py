@@ -55,11 +55,11 @@ def test_what_is_planned_ends_what_was_found(file: Path) -> None:
     """On every machine: a plan that can be carried out leaves nothing to repair, by the same judges."""
     facts = whatif.simulate(json.loads(file.read_text(encoding="utf-8"))["simulate"])
     plan = repair.plan(facts)
-    found = _course.ailments(Machine(facts), _course.judged(facts))
+    found = _course.ailments(Machine(facts), _course.judged(Machine(facts)))
     assert bool(plan.steps) == bool(found) or not plan.possible
     if plan.possible and plan.steps:
         jsonschema.validate(json.loads(msgspec.json.encode(plan)), SCHEMA, cls=jsonschema.Draft202012Validator)
-        then = _course.treated(facts)
+        then = _course.treated(Machine(facts))
         assert _course.ailments(Machine(then.facts), then.report) == ()
         assert plan.steps[-1].kind == "verify"
 
