@@ -38,7 +38,7 @@ ROOMS = {
     "issues": {"knowledge", "machine", "judgement"},
     "notebook": {"judgement", "reporters", "execute"},
     "here": {"knowledge", "machine", "wheels", "judgement"},
-    "library": {"knowledge", "machine", "wheels", "judgement", "notebook"},
+    "library": {"knowledge", "machine", "wheels", "judgement", "notebook", "policy"},
     "cli": {"knowledge", "machine", "wheels", "judgement", "plan", "reporters", "execute", "explain", "measure"}
     | {"policy", "schemas", "snippets", "issues"},
 }
