@@ -448,3 +448,34 @@ def test_a_container_gets_no_other_wheel(project: Project) -> None:
     assert held["build_image"]
     assert any("which pyproject.toml:4 does not allow" in why for why in held["why"])
     assert answer("--no-policy") == free
+
+
+def test_the_fix_of_a_dockerfile_names_no_other_wheel(project: Project) -> None:
+    project.write(
+        "Dockerfile",
+        "FROM python:3.12\nRUN pip install torch==2.8.0\nRUN pip install --no-deps https://github.com/Dao-AILab/"
+        "flash-attention/releases/download/v2.8.3/flash_attn-2.8.3+cu12torch2.7cxx11abiTRUE-cp312-cp312-linux_x86_64.whl\n",
+    )
+    call = ("docker", "--check", "Dockerfile", "--facts", "-", "--format", "json")
+
+    def whose_fix() -> set[str | None]:
+        found = project.call(*call, stdin=imagined.facts(*BARE)).json()["findings"]
+        assert len(found) == 1, found
+        return {source_of("flash-attn", url) for url in URL.findall(" ".join(found[0]["fix"]).replace('"', ""))}
+
+    assert whose_fix() == {"fa-official"}
+    allow(project, "mjun0812")
+    assert whose_fix() == {"mjun0812"}
+    allow(project, "pypi")
+    assert whose_fix() == set()
+
+
+def test_a_gpu_of_the_list_is_judged_by_the_same_sources(project: Project) -> None:
+    project.write("requirements.txt", "torch==2.8.0\n")
+    more = 'require = ["fa2"]\ngpus = ["A100"]\nlock = "requirements.txt"\n'
+    allow(project, "pypi", more=more)
+    (finding,) = [one for one in project.report("torch=2.8.0")["findings"] if one["code"] == "AD502"]
+    assert f"flash_attention_2 is blocked: {REFUSED}" in finding["detail"]
+    allow(project, "fa-official", more=more)
+    (finding,) = [one for one in project.report("torch=2.8.0")["findings"] if one["code"] == "AD502"]
+    assert "flash_attention_2 is installable: 2.8.3.post1, upstream wheel" in finding["detail"]
