@@ -71,7 +71,7 @@ def snippet(
         from attn_doctor.judgement import check
 
         report = check.check(found, needed, allowed=settings.allowed)
-        supports = _model.added(report, model, settings.python, settings.venv, facts).model
+        supports = _model.known(report, model, settings.python, settings.venv, facts)
     # what is passed over may name a path: it goes where code goes
     machine = Machine(_report.cleaned_facts(found, from_file=facts is not None), settings.allowed)
     made, resolved = _snippet.write(maker, machine, needed, backend, supports)

@@ -5,22 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from attn_doctor.judgement import words
+from attn_doctor.judgement import commands, words
 from attn_doctor.judgement.recommend import preference
 from attn_doctor.judgement.report import BackendVerdict, Implementation, Model, ModelPart
 from attn_doctor.judgement.resolution import refusal
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import frameworks
 from attn_doctor.knowledge.versions import numbers
+from attn_doctor.machine.modeling.lookup import Found, NotKnown
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.report import Report
-    from attn_doctor.machine.modeling.lookup import Found, Part
+    from attn_doctor.machine.modeling.lookup import Part
     from attn_doctor.machine.modeling.transformers import Flags
 
 
-def judge(report: Report, found: Found, asked: str) -> Model:
+def judge(report: Report, found: Found | NotKnown, asked: str) -> Model:
     """Every implementation that this transformers has a name for, with what the classes and the machine say."""
+    return _known(report, found, asked) if isinstance(found, Found) else _not_known(report, found, asked)
+
+
+def _not_known(report: Report, found: NotKnown, asked: str) -> Model:
+    """`found`: why there is no transformers to ask."""
+    machine = Machine(report.facts)
+    fix: dict[str | None, str] = {
+        "install": commands.install(machine, "transformers"),
+        "upgrade": f"{commands.installer(machine)} --upgrade transformers",
+        "reinstall": commands.reinstall(machine, "transformers", found.transformers or ""),
+    }
+    return Model(
+        asked=asked,
+        transformers=found.transformers,
+        model_type=None,
+        parts=(),
+        implementations=(),
+        by_itself=None,
+        use=None,
+        unknown=f"{found.why}, so nothing is known about the implementations of {asked}",
+        fix=(fix[found.cure],) if found.cure else (),
+    )
+
+
+def _known(report: Report, found: Found, asked: str) -> Model:
     verdicts = {verdict.name: verdict for verdict in report.backends}
     row = words.row("transformers", found.transformers)
     machine = Machine(report.facts)

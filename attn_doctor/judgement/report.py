@@ -153,16 +153,22 @@ class ModelPart(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """What the installed transformers supports for one model (--model)."""
+    """What the installed transformers supports for one model (--model).
+
+    `unknown`: why nothing is known of it, in one sentence; then there are no parts and no implementations, and `fix`
+    holds the command after which there are.
+    """
 
     asked: str
-    transformers: str
+    transformers: str | None  # None: not installed
     model_type: str | None
     parts: tuple[ModelPart, ...]
     implementations: tuple[Implementation, ...]
-    by_itself: str  # what is selected where nothing is asked for
+    by_itself: str | None  # what is selected where nothing is asked for; None where that is not known
     use: str | None  # the best one that the model supports and that runs here
     notes: tuple[str, ...] = ()
+    unknown: str | None = None
+    fix: tuple[str, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from attn_doctor.judgement.view import Machine
@@ -13,7 +13,7 @@ from attn_doctor.reporters.markdown import rows_of
 from attn_doctor.reporters.text import MARKS
 
 if TYPE_CHECKING:
-    from attn_doctor.judgement.report import BackendVerdict, Report
+    from attn_doctor.judgement.report import BackendVerdict, Model, Report
     from attn_doctor.reporters._entries import Entry
 
 
@@ -24,6 +24,7 @@ def render(report: Report, *, verbose: bool, elapsed_s: float | None, plain: boo
         *_answer(report, machine),
         *_findings(report),
         *_backends(report, verbose),
+        *(_model(report.model) if report.model else ()),
         *_machine_rows(report, machine, verbose),
         *_rest(report, verbose),
     )
@@ -77,12 +78,21 @@ def _command(command: str, label: str = "") -> str:
 
 def _backends(report: Report, verbose: bool) -> Iterator[str]:
     yield '<section aria-labelledby="backends"><h2 id="backends">Backends</h2>'
-    yield '<table role="table"><thead role="rowgroup"><tr role="row">'
-    yield "".join(f'<th scope="col" role="columnheader">{name}</th>' for name in ("backend", "status", "why"))
-    yield "</tr></thead>"
-    yield '<tbody role="rowgroup">'
-    yield from (_backend(verdict, verbose) for verdict in report.backends)
-    yield "</tbody></table></section>"
+    yield from _table(("backend", "status", "why"), [_backend(verdict, verbose) for verdict in report.backends])
+    yield "</section>"
+
+
+def _model(model: Model) -> Iterator[str]:
+    from attn_doctor.reporters import _model as section  # only with --model
+
+    yield '<section aria-labelledby="model"><h2 id="model">Model</h2>'
+    yield from (f"<p>{escaped(one)}</p>" for one in section.above(model))
+    yield from (_command(command, "fix") for command in model.fix)
+    if listed := [_row(row.colour, row.name, row.mark, row.state, escaped(row.text)) for row in section.rows(model)]:
+        yield from _table(("implementation", "here", "why"), listed)
+    if said := "".join(f"<li>{escaped(one)}</li>" for one in section.below(model)):
+        yield f"<ul>{said}</ul>"
+    yield "</section>"
 
 
 def _backend(verdict: BackendVerdict, verbose: bool) -> str:
@@ -91,11 +101,26 @@ def _backend(verdict: BackendVerdict, verbose: bool) -> str:
         for kernel in verdict.kernels:
             state = "chosen" if kernel.chosen else "usable" if kernel.usable else "refused"
             reasons.append(f"{kernel.kernel}: {state}{f', {kernel.reason}' if kernel.reason else ''}")
+    why = "<br>".join(map(escaped, reasons))
+    return _row(verdict.status, verdict.name, MARKS[verdict.status], verdict.status, why)
+
+
+def _table(headings: Sequence[str], rows: Sequence[str]) -> Iterator[str]:
+    yield '<table role="table"><thead role="rowgroup"><tr role="row">'
+    yield "".join(f'<th scope="col" role="columnheader">{name}</th>' for name in headings)
+    yield "</tr></thead>"
+    yield '<tbody role="rowgroup">'
+    yield from rows
+    yield "</tbody></table>"
+
+
+def _row(colour: str, name: str, mark: str, state: str, why: str) -> str:
+    """`why` is markup."""
     return (
-        f'<tr role="row" class="{verdict.status}">'
-        f'<th scope="row" role="rowheader"><code>{escaped(verdict.name)}</code></th>'
-        f'<td role="cell" class="word"><span aria-hidden="true">{MARKS[verdict.status]}</span> {verdict.status}</td>'
-        f'<td role="cell">{"<br>".join(map(escaped, reasons))}</td></tr>'
+        f'<tr role="row" class="{colour}">'
+        f'<th scope="row" role="rowheader"><code>{escaped(name)}</code></th>'
+        f'<td role="cell" class="word"><span aria-hidden="true">{mark}</span> {state}</td>'
+        f'<td role="cell">{why}</td></tr>'
     )
 
 

@@ -13,7 +13,7 @@ from attn_doctor.reporters._lines import harmless
 from attn_doctor.reporters.text import MARKS
 
 if TYPE_CHECKING:
-    from attn_doctor.judgement.report import Report
+    from attn_doctor.judgement.report import Model, Report
     from attn_doctor.reporters._entries import Entry
 
 # `$` begins mathematics on GitHub; an underscore between letters is left alone, as in flash_attention_2
@@ -65,6 +65,8 @@ def _tables(report: Report, machine: Machine, verbose: bool) -> Iterator[str]:
         for one in report.backends
     ]
     yield table(("", "backend", "status", "why"), rows)
+    if report.model:
+        yield from _model(report.model)
     yield "### Machine"
     yield table(("", ""), [(prose(label), _cell((text,))) for label, text in rows_of(report, machine, verbose)])
     if verbose and report.skipped:
@@ -73,6 +75,19 @@ def _tables(report: Report, machine: Machine, verbose: bool) -> Iterator[str]:
     for hint in report.hints if verbose else ():
         yield f"{prose(hint.name.replace('_', ' '))}: {prose(hint.text)}"
         yield block(hint.snippet.split("\n"))
+
+
+def _model(model: Model) -> Iterator[str]:
+    from attn_doctor.reporters import _model as section  # only with --model
+
+    yield "### Model"
+    yield "  \n".join(prose(one) for one in section.above(model))
+    if model.fix:
+        yield block(model.fix)
+    if listed := [(row.mark, code(row.name), row.state, _cell((row.text,))) for row in section.rows(model)]:
+        yield table(("", "implementation", "", "why"), listed)
+    if said := [f"- {prose(one)}" for one in section.below(model)]:
+        yield "\n".join(said)
 
 
 def rows_of(report: Report, machine: Machine, verbose: bool) -> Iterator[tuple[str, str]]:

@@ -117,8 +117,14 @@ def _conclusion(report: Report, machine: Machine, errors: Sequence[Finding]) -> 
 def _model(model: Model) -> Iterator[Line]:
     from attn_doctor.reporters import _model as section  # only with --model
 
-    for label, text, status in section.rows(model):
-        yield from _hanging(label, text, STYLES.get(status, ""), "dim" if status == "unsupported" else "")
+    for number, text in enumerate(section.above(model)):
+        yield from _hanging(" " * 9 if number else "model    ", text)
+    yield from _commands(model.fix, 9)
+    for row in section.rows(model):
+        label = f"{row.mark} {row.name:<18} {row.state:<12} "
+        yield from _hanging(label, row.text, STYLES[row.colour], "dim" if row.colour == "unsupported" else "")
+    for text in section.below(model):
+        yield from _hanging(" " * 9, text)
     yield ""
 
 
@@ -175,8 +181,12 @@ def _finding(finding: Finding, verbose: bool) -> Iterator[Line]:
     if verbose:
         for evidence in finding.evidence:
             yield from _hanging(f"{INDENT}seen: ", evidence, "dim", "dim")
-    for number, command in enumerate(finding.fix):
-        yield (f"{'  or' if number else '  fix':<15}", "green"), (command, "")
+    yield from _commands(finding.fix)
+
+
+def _commands(fix: Sequence[str], indent: int = len(INDENT)) -> Iterator[Line]:
+    for number, command in enumerate(fix):
+        yield (f"{'  or' if number else '  fix':<{indent}}", "green"), (command, "")
 
 
 def _outcome(report: Report, machine: Machine, errors: Sequence[Finding]) -> Iterator[Line]:

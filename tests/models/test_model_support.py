@@ -207,14 +207,56 @@ def test_a_file_that_is_no_configuration(framework_venv: Path, tmp_path: Path) -
 
 def test_without_transformers_and_without_its_files(cli: Callable[..., Ran], tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True, timeout=60)
-    none = cli("check", "--venv", tmp_path / "venv", "--model", "llama")
-    assert none.code == 2
-    assert "transformers is not installed in the target" in none.err
     recorded = cli("check", "--facts", "-", "--model", "llama", input=imagined.facts("torch=2.8.0"))
     assert recorded.code == 2
     assert "cannot go with --facts" in recorded.err.replace("\n", " ")
+    said = {
+        None: "transformers is not installed in the target",
+        "4.30.2": "transformers 4.30.2 takes no attn_implementation, 4.36 is the first that does",
+        "4.57.6": "transformers 4.57.6 is installed without its files",
+    }
     site = next((tmp_path / "venv").glob("lib/python3*/site-packages"))
-    (site / "transformers-4.30.2.dist-info").mkdir()
-    old = cli("check", "--venv", tmp_path / "venv", "--model", "llama")
-    assert old.code == 2
-    assert "takes no attn_implementation" in old.err.replace("\n", " ")
+    for version, why in said.items():
+        for old in site.glob("transformers-*"):
+            old.rmdir()
+        if version:
+            (site / f"transformers-{version}.dist-info").mkdir()
+        for asked in ("llama", "org/name"):
+            nothing_known(cli, site, asked, why, version)
+        missing = cli("check", "--venv", tmp_path / "venv", "--model", "./nowhere/config.json")
+        assert (missing.code, missing.out) == (2, "")
+        assert "there is no such file" in missing.err
+        if version == "4.57.6":
+            (site / "transformers").mkdir()
+            (site / "transformers/models").symlink_to("models")
+            unread = cli("check", "--venv", tmp_path / "venv", "--model", "llama", "--format", "json").json()["model"]
+            assert unread["unknown"].startswith("transformers 4.57.6 could not be read: cannot read ")
+            assert unread["fix"] == []
+        snippet = cli("snippet", "transformers", "--venv", tmp_path / "venv", "--model", "llama")
+        assert (snippet.code, snippet.out) == (2, "")
+        assert "so nothing is known about" in " ".join(snippet.err.split())
+
+
+def nothing_known(cli: Callable[..., Ran], site: Path, asked: str, why: str, version: str | None) -> None:
+    """The whole report as without --model and its exit code; in each format for people the section says why."""
+    venv = ("check", "--venv", site.parents[2])
+    plain = json.loads(cli(*venv, "--format", "json").out)
+    report = json.loads(cli(*venv, "--format", "json", "--model", asked).out)
+    model = report.pop("model")
+    assert plain.pop("model") is None
+    assert [report[key] for key in plain if key != "facts"] == [plain[key] for key in plain if key != "facts"]
+    assert (model["asked"], model["transformers"]) == (asked, version)
+    assert model["unknown"] == f"{why}, so nothing is known about the implementations of {asked}"
+    assert [model[key] for key in ("parts", "implementations", "by_itself", "use")] == [[], [], None, None]
+    (fix,) = model["fix"]
+    assert fix.startswith(f"{site.parents[2]}/bin/python -m pip install ")
+    assert "transformers" in fix.split(" install ")[1]
+    for form in ("text", "markdown", "html", "github"):
+        called = cli(*venv, "--format", form, "--model", asked)
+        assert called.code == 0, called.err
+        assert f"nothing is known about the implementations of {asked}" in " ".join(called.out.split())
+        assert fix in called.out
+    text = cli(*venv, "--model", asked)
+    assert imagined.too_wide(text.out.replace(str(site.parents[2]), "")) == []
+    required = cli(*venv, "--require", "sdpa", "--model", asked)
+    assert required.code == 1, "the exit code is that of the report"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,9 +14,10 @@ from attn_doctor.knowledge.spelling import bare, did_you_mean
 from attn_doctor.knowledge.versions import numbers
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.modeling.transformers import Flags, Sources
-from attn_doctor.machine.target import Target, distributions
+from attn_doctor.machine.target import Distribution, Target, distributions
 
 CONFIG = "config.json"
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*(?<!\.json)")
 DEEPEST = 3  # configs within configs
 
 
@@ -37,6 +39,17 @@ class Found(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...] = ()  # parts of which nothing is known
 
 
+class NotKnown(msgspec.Struct, frozen=True):
+    """Why nothing is known of any model: the target has no transformers, one without the words, or not its files."""
+
+    transformers: str | None  # the version that is installed
+    why: str
+    cure: Literal["install", "upgrade", "reinstall"] | None = None
+
+
+NOT_INSTALLED = NotKnown(None, "transformers is not installed in the target", "install")
+
+
 class _Config(msgspec.Struct, frozen=True):
     """What is asked of a config.json, and the folder it lies in."""
 
@@ -44,26 +57,41 @@ class _Config(msgspec.Struct, frozen=True):
     folder: str | None = None
 
 
-def find(host: Host, target: Target, asked: str) -> Found:
-    """The model, by the transformers of the target. Raises UsageError or BadInput with what is missing."""
+def find(host: Host, target: Target, asked: str) -> Found | NotKnown:
+    """The model, by the transformers of the target. Raises UsageError or BadInput for a model that is not there."""
     installed = distributions(host, target).get("transformers")
-    if installed is None:
-        raise UsageError(
-            f"--model {asked}: transformers is not installed in the target",
-            "What a model supports stands in its files. Install it there: pip install transformers",
-        )
-    first = frameworks.releases("transformers")[-1].since
-    if numbers(installed.version) < numbers(first):
-        raise UsageError(
-            f"--model {asked}: transformers {installed.version} takes no attn_implementation; {first} is the first"
-        )
-    config = _config(host, asked)
-    folder = join(installed.site, "transformers")
-    sources = Sources(host, folder, config.folder if config else None)
-    if config is not None:
-        return _of_config(sources, asked, config, installed.version)
-    found = _of_name(sources, asked)
+    unfit = _unfit(host, installed)
+    config = None if unfit and HUB_ID.fullmatch(asked) else _config(host, asked)
+    if unfit or installed is None:
+        return unfit or NOT_INSTALLED
+    sources = Sources(host, join(installed.site, "transformers"), config.folder if config else None)
+    try:
+        if config is not None:
+            return _of_config(sources, asked, config, installed.version)
+        found = _of_name(sources, asked)
+    except CannotLook as error:
+        return NotKnown(installed.version, f"transformers {installed.version} could not be read: {error}")
+    except UsageError:
+        if sources.types:
+            raise
+        why = f"transformers {installed.version} is installed without its list of models"
+        return NotKnown(installed.version, why, "reinstall")
     return Found(installed.version, found.model_type, (found,))
+
+
+def _unfit(host: Host, installed: Distribution | None) -> NotKnown | None:
+    """Why the target's transformers says nothing of any model; None where it does."""
+    if installed is None:
+        return NOT_INSTALLED
+    version = installed.version
+    first = frameworks.releases("transformers")[-1].since
+    if numbers(version) < numbers(first):
+        return NotKnown(
+            version, f"transformers {version} takes no attn_implementation, {first} is the first that does", "upgrade"
+        )
+    if host.is_dir(join(installed.site, "transformers")):
+        return None
+    return NotKnown(version, f"transformers {version} is installed without its files", "reinstall")
 
 
 def _config(host: Host, asked: str) -> _Config | None:
