@@ -17,7 +17,7 @@ from attn_doctor.machine import whatif
 from attn_doctor.machine.facts import Absent
 from attn_doctor.machine.gather import Facts
 from attn_doctor.machine.probes.packages import WatchedPackage
-from attn_doctor.policy import lock, sense
+from attn_doctor.policy import lock, sense, ways
 from attn_doctor.policy.call import Settings
 from attn_doctor.policy.keys import Gpu
 from attn_doctor.policy.lock import Locked
@@ -60,15 +60,21 @@ def _python(facts: Facts) -> str:
 
 def judge(
     policy: Policy, settings: Settings, report: Report, locked: dict[str, Locked] | None
-) -> Iterator[tuple[int, Elsewhere]]:
-    """Every GPU of the list, with its number there."""
+) -> Iterator[tuple[int, Elsewhere, tuple[str, ...]]]:
+    """Every GPU of the list, with its number there, and what to do where the project would not run on it."""
     if not policy.keys.gpus:
         return
     # what is wrong with this machine anyway is said once, of this machine
     known = {one.code for one in report.findings if one.severity == "error"} if locked is None else set()
     for number, gpu in enumerate(policy.keys.gpus):
-        facts = _imagined(report.facts, locked, [*sense.assignments(gpu), *_driver(policy, gpu)])
-        yield number, _verdict(policy, settings, facts, number, known)
+        keys = [*sense.assignments(gpu), *_driver(policy, gpu)]
+        packages = _installed(report.facts, locked)
+        imagined = _imagined(report.facts, packages, keys)
+        there = check.check(
+            imagined, needs.parse(settings.need), settings.ignored, settings.required, settings.allowed
+        )
+        one = _verdict(policy, settings, there, number, known)
+        yield number, one, () if one.met else ways.out(one, there, keys, packages, settings)
 
 
 def _driver(policy: Policy, gpu: str | Gpu) -> Iterator[str]:
@@ -79,16 +85,22 @@ def _driver(policy: Policy, gpu: str | Gpu) -> Iterator[str]:
         yield f"driver={lowest}"
 
 
-def _imagined(facts: Facts, locked: dict[str, Locked] | None, gpu: list[str]) -> Facts:
-    """A plain Linux machine with what the lock holds; without a lock this machine with another GPU."""
+def _installed(facts: Facts, locked: dict[str, Locked] | None) -> list[str] | None:
+    """What a plain Linux machine is imagined with, as keys of `simulate`; None where the target itself is judged."""
     if locked is not None:
-        versions = {name: one.as_installed for name, one in locked.items()}
-        return whatif.simulate([*_packages(facts, versions), *gpu])
+        return [*_packages(facts, {name: one.as_installed for name, one in locked.items()})]
     here = Machine(facts)
-    if here.os == "macos":  # there the same versions are other files
-        versions = {name: public(one.version) for name, one in here.packages.items()}
-        versions |= {"torch": public(here.torch.version)} if here.torch else {}
-        return whatif.simulate([*_packages(facts, versions), *gpu])
+    if here.os != "macos":
+        return None
+    versions = {name: public(one.version) for name, one in here.packages.items()}  # there they are other files
+    versions |= {"torch": public(here.torch.version)} if here.torch else {}
+    return [*_packages(facts, versions)]
+
+
+def _imagined(facts: Facts, packages: list[str] | None, gpu: list[str]) -> Facts:
+    """A plain Linux machine with what the lock holds; without a lock this machine with another GPU."""
+    if packages is not None:
+        return whatif.simulate([*packages, *gpu])
     nothing = Absent(("policy",))
     kept = {name: nothing if name in LEFT_BEHIND else reading for name, reading in facts.readings.items()}
     return whatif.apply(Facts(readings=kept), gpu, simulated=True)
@@ -107,14 +119,14 @@ def _packages(facts: Facts, versions: dict[str, str]) -> Iterator[str]:
         yield f"torch={version}" if name == "torch" else f"pkg.{name}={version}"
 
 
-def _verdict(policy: Policy, settings: Settings, facts: Facts, number: int, known: Collection[str]) -> Elsewhere:
-    report = check.check(facts, needs.parse(settings.need), settings.ignored, settings.required, settings.allowed)
-    machine = Machine(facts)
+def _verdict(policy: Policy, settings: Settings, report: Report, number: int, known: Collection[str]) -> Elsewhere:
+    """`report`: of the machine imagined with that GPU."""
+    machine = Machine(report.facts)
     errors = [one for one in report.findings if one.severity == "error" and not one.ignored and one.code not in known]
     statuses = {one.name: one.status for one in report.backends}
     why = (*_lacking(report), *(f"{one.code}, {one.title}: {one.detail}" for one in errors))
     if machine.torch is None:
-        why = (f"there is no torch to judge it by: {_no_torch(policy, facts)}",)
+        why = (f"there is no torch to judge it by: {_no_torch(policy, report.facts)}",)
     elif not why and machine.device == "cpu":
         why = ("everything would run on the CPU there",)
     return Elsewhere(

@@ -36,7 +36,7 @@ def held_to(report: Report, settings: Settings) -> Report:
     judged = [*elsewhere.judge(policy, settings, report, locked)]
     breaches = [
         *_versions(policy, report.facts, locked),
-        *(_gpu(policy, one, number, locked) for number, one in judged if not one.met),
+        *(_gpu(policy, one, number, locked, fix) for number, one, fix in judged if not one.met),
         *_required(policy, report, settings),
         *_wheel_sources(policy, report.facts, locked),
     ]
@@ -51,7 +51,7 @@ def held_to(report: Report, settings: Settings) -> Report:
         policy=Told(
             file=policy.source.file,
             settings=settings.told,
-            gpus=tuple(one for _, one in judged),
+            gpus=tuple(one for _, one, _ in judged),
             lock=None if policy.keys.lock is UNSET else policy.keys.lock,
             notes=tuple(notes),
         ),
@@ -149,12 +149,14 @@ def _source(facts: Facts, name: str) -> str:
 # --- GPUs of the list
 
 
-def _gpu(policy: Policy, one: Elsewhere, number: int, locked: dict[str, Locked] | None) -> Finding:
+def _gpu(
+    policy: Policy, one: Elsewhere, number: int, locked: dict[str, Locked] | None, fix: tuple[str, ...]
+) -> Finding:
     first, *others = one.why
     there = ", ".join(code for code in one.findings if code not in first)
     codes = f" ({there} there)" if there else ""
     detail = f"{one.gpu}: {first}{codes}"
-    return _finding(GPUS, detail, (elsewhere.seen(one, locked), *others), policy.source.where(("gpus", number)))
+    return _finding(GPUS, detail, (elsewhere.seen(one, locked), *others), policy.source.where(("gpus", number)), fix)
 
 
 # --- what is required here

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +170,55 @@ def test_a_lock_is_judged_on_gpus_that_nobody_has(project: Project) -> None:
     assert project.check().code == 0
     assert "runs on A100, RTX 5090" in project.check().out
     assert project.check(options=("--require", "sdpa")).code == 1, "the call speaks of this machine"
+
+
+def said(project: Project, fix: str) -> imagined.Called:
+    """What the commands of a fix answer, each given what the one before printed."""
+    out, code = b"", 0
+    for command in fix.split(" | "):
+        program, *words = shlex.split(command)
+        assert (program, code) == ("attn-doctor", 0)
+        called = project.call(*words, stdin=out)
+        out, code = called.raw, called.code
+    return called
+
+
+def test_what_to_do_about_a_gpu_that_is_not_served(project: Project) -> None:
+    def fixes(*keys: str, options: tuple[str, ...] = ()) -> list[list[str]]:
+        report = project.report(*keys, options=options)
+        return [one["fix"] for one in report["findings"] if one["code"] == "AD502"]
+
+    project.write("requirements.txt", "torch==2.6.0\n")
+    listed = 'lock = "requirements.txt"\ngpus = ["T4", "RTX 5090"]\n'
+    project.policy(f'require = ["fa2"]\n{listed}')
+    never, (torch,) = fixes(options=("--need", "dtype=fp16"))
+    assert never == ["# pyproject.toml:7: take T4 off gpus", "# require sdpa in place of flash_attention_2"]
+    plan = said(project, torch)
+    assert plan.code == 0
+    assert "torch 2.6.0 -> 2.7.1+cu128" in plan.out, "the plan moves torch, and -v has the lines for the project"
+    assert "requirements.txt" in plan.out
+    project.policy(f'require = ["fa2", "sdpa"]\n{listed}')
+    assert fixes()[0] == ["# pyproject.toml:7: take T4 off gpus", "# take flash_attention_2 off require"]
+    project.policy(listed)
+    (error,) = fixes()[-1]
+    assert "pip install torch==2.7.1+cu128" in said(project, error).out
+    project.write("requirements.txt", "numpy\n")
+    (no_torch,) = fixes()[-1]
+    assert "pip install torch" in said(project, no_torch).out
+    project.policy('gpus = ["RTX 5090"]\n')
+    assert fixes("torch=2.6.0+cpu") == [
+        ["pip install torch==2.7.1+cu128 --index-url https://download.pytorch.org/whl/cu128"]
+    ]
+    assert fixes()[0][0].startswith("pip install torch==")
+    project.policy('require = ["fa2"]\ngpus = ["A100"]\n')
+    (project.folder / "here.json").write_bytes(imagined.facts("torch=2.8.0"))
+    report = project.call("check", "--facts", "here.json", "--format", "json").json()
+    (bring,) = next(one["fix"] for one in report["findings"] if one["code"] == "AD502")
+    command = (
+        "attn-doctor install flash_attention_2 --dry-run -v --facts here.json --what-if gpu=A100 --what-if driver="
+    )
+    assert bring.startswith(command)
+    assert said(project, bring).code == 0
 
 
 def test_torch_without_code_for_a_gpu_is_found_on_it(project: Project) -> None:
