@@ -178,6 +178,8 @@ def _values(command: str, parameter: Any, current: str, before: Sequence[str]) -
         return FOLDERS, []
     if names & {"FILE", "PATH", "LOG", "FILE:FUNCTION"}:
         return FILES, []
+    if metavar in LISTS:
+        return WORDS, _listed(LISTS[metavar](command), current)
     if metavar in KEYED:
         return WORDS, _keyed(KEYED[metavar](), current)
     for name in names & set(SOURCES):
@@ -197,14 +199,42 @@ def _keyed(keys: Iterator[tuple[Candidate, Sequence[str]]], current: str) -> lis
     return [Candidate(f"{key}={value}") for one, values in listed for value in values if one.value == f"{key}="]
 
 
+def _listed(names: Iterable[Candidate], current: str) -> list[Candidate]:
+    """The next name of a list such as sdpa,eager: whole words, so with what stands before it."""
+    before, comma, last = current.rpartition(",")
+    begins = before + comma + last[: len(last) - len(last.lstrip())]
+    already = {one.strip() for one in before.split(",")}
+    return [Candidate(begins + one.value, one.help) for one in names if one.value not in already]
+
+
 def _backends(command: str) -> Iterator[Candidate]:
     from attn_doctor.judgement.backend import backends
     from attn_doctor.judgement.names import PACKAGES
 
+    if command in MEASURING:
+        yield from _measured()
+        return
     yield from (Candidate(one.name, one.title) for one in backends().values())
     if command == "wheels":
         yield from (Candidate(name) for name in sorted(set(PACKAGES.values())))
         yield Candidate("refresh", "read the release listings again")
+
+
+def _measured() -> Iterator[Candidate]:
+    """What `verify` and `bench` can call: backends, and each kernel of sdpa by itself."""
+    from attn_doctor.judgement.backend import backends
+    from attn_doctor.measure.verify import CALLED, KERNELS
+
+    yield from (Candidate(one.name, one.title) for one in backends().values() if one.name in CALLED)
+    yield from (Candidate(f"sdpa.{kernel}", "one kernel of sdpa") for kernel in KERNELS["cuda"])
+
+
+def _presets(_command: str) -> Iterator[Candidate]:
+    from attn_doctor.cli._bench import TRAINING
+    from attn_doctor.measure.shapes import presets
+
+    yield from map(Candidate, presets())
+    yield Candidate(TRAINING, "a training step")
 
 
 def _codes(_command: str) -> Iterator[Candidate]:
@@ -259,6 +289,9 @@ def _needs() -> Iterator[tuple[Candidate, Sequence[str]]]:
     yield from ((Candidate(name, text), ()) for name, text in FEATURES.items())
 
 
+MEASURING = ("bench", "verify")
+# values that are lists of names, with commas between
+LISTS: dict[str, Callable[[str], Iterator[Candidate]]] = {"A,B,C": _backends}
 KEYED: dict[str, Callable[[], Iterator[tuple[Candidate, Sequence[str]]]]] = {
     "KEY=VALUE": _what_ifs,
     "KEY[=VALUE": _needs,  # KEY[=VALUE], without the bracket at its end
@@ -267,6 +300,7 @@ SOURCES: dict[str, Callable[[str], Iterator[Candidate]]] = {
     "BACKEND": _backends,
     "CODE": _codes,
     "FRAMEWORK": _frameworks,
+    "PRESET": _presets,
     "PROJECT": _projects,
     "SHELL": _shells,
 }

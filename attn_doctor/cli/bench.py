@@ -32,7 +32,7 @@ def bench(
         str | None,
         typer.Option(
             "--preset",
-            metavar="NAME",
+            metavar="PRESET",
             help="documents, flash-attention, quick, or model: a training step  [default: documents; on a CPU quick]",
         ),
     ] = None,

@@ -31,6 +31,11 @@ TYPED = [
     ("attn-doctor check --need dty", "pe="),
     ('attn-doctor check --what-if gpu="NVIDIA TITAN R', "TX"),
     ("attn-doctor verify --devi", "ce"),
+    ("attn-doctor bench --preset flash", "-attention"),
+    ("attn-doctor bench sdpa.fl", "ash"),
+    ("attn-doctor verify sdpa.eff", "icient"),
+    ("attn-doctor resolve --chain flash_attention_2,sd", "pa"),
+    ("attn-doctor resolve --chain=flash_attention_2,eag", "er"),
     ("attn-doctor check --venv unlike", "ly-folder"),
 ]
 

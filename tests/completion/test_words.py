@@ -10,6 +10,7 @@ from attn_doctor.cli._candidates import split
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.rule import rules
 from attn_doctor.machine.whatif import keys
+from attn_doctor.measure.shapes import presets
 
 
 def offered(*words: str, shell: str = "zsh") -> list[str]:
@@ -59,6 +60,27 @@ def test_values() -> None:
     assert "--need" in offered("check", "--need", "causal", "--n"), "repeatable"
 
 
+def test_presets_and_the_kernels_of_sdpa() -> None:
+    assert offered("bench", "--preset", "") == ["words", *presets(), "model"]
+    assert offered("bench", "--preset=qu") == ["words", "--preset=quick"]
+    for command in ("bench", "verify"):
+        found = offered(command, "")[1:]
+        assert {"sdpa", "sdpa.flash", "sdpa.efficient", "sdpa.cudnn", "sdpa.math", "flash_attention_2"} <= set(found)
+        assert "flash_attention_1" not in found, "it has no attention that can be called"
+        assert offered(command, "sdpa.f") == ["words", "sdpa.flash"]
+        assert "sdpa.flash" not in offered(command, "sdpa.flash", "sdpa.")
+    assert "sdpa.flash" not in offered("install", "sdpa")
+
+
+def test_lists_with_commas() -> None:
+    assert set(offered("resolve", "--chain", "")) == {"words", *backends()}
+    one = "flash_attention_2,"
+    assert offered("resolve", "--chain", f"{one}s") == ["words", f"{one}sage_attention", f"{one}sdpa"]
+    assert offered("resolve", f"--chain={one}sd") == ["words", f"--chain={one}sdpa"]
+    assert offered("resolve", "--chain", f"{one} sd") == ["words", f"{one} sdpa"]
+    assert not [word for word in offered("resolve", "--chain", one) if word.count("flash_attention_2") > 1]
+
+
 def test_files_and_folders_are_the_shells_own() -> None:
     assert offered("check", "--venv", "") == ["folders"]
     assert offered("check", "--facts", "") == ["files"]
@@ -73,6 +95,8 @@ def test_files_and_folders_are_the_shells_own() -> None:
         ("attn-doctor che", ["check"]),
         ("attn-doctor check --what-if os=w", ["windows"]),
         ("attn-doctor check --what-if gpu=NVIDIA\\ L40", ["NVIDIA\\ L40", "NVIDIA\\ L40S"]),
+        ("attn-doctor resolve --chain fa2,sd", ["fa2,sdpa"]),
+        ("attn-doctor resolve --chain=fa2,sd", ["fa2,sdpa"]),
         ('attn-doctor check --what-if gpu="NVIDIA L40', ["NVIDIA L40", "NVIDIA L40S"]),
         ("attn-doctor check --what-if 'gpu=NVIDIA L40", ["gpu=NVIDIA L40", "gpu=NVIDIA L40S"]),
     ],
