@@ -53,6 +53,39 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+# arguments that a tool does not take, and all that is said of it
+WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("check", {"machines": L4}, ['check has no argument "machines": did you mean machine?']),
+    (
+        "check",
+        {"machine": L4, "what-if": ["torch=none"], "ouput": "trace"},
+        [
+            'check has no argument "what-if": did you mean what_if?',
+            'check has no argument "ouput": it takes venv, machine, what_if and need.',
+        ],
+    ),
+    (
+        "rule",
+        {"kode": "AD103"},
+        ['rule has no argument "kode": did you mean code?', "rule needs code: A finding code such as AD103."],
+    ),
+    (
+        "check",
+        {"need": 3, "machine": [1, 2]},
+        ["need: expected a list of texts, not 3.", "machine: expected a list of texts, not [1, 2]."],
+    ),
+    (
+        "check",
+        {"venv": {"a": ["x" * 60]}},
+        ['venv: expected a text, not {"a": ["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ....'],
+    ),
+    ("wheels", {"limit": 0}, ["limit: expected a whole number from 1 to 200, not 0."]),
+    ("wheels", {"limit": "many"}, ['limit: expected a whole number from 1 to 200, not "many".']),
+    ("install_plan", {"method": "conda"}, ['method: expected auto, wheel, source, hub or docker, not "conda".']),
+    ("chek", {}, ['there is no tool "chek": did you mean check?']),
+]
+
+
 # every way to this machine's own target, in a project whose files lead to a program
 TRAPPED: list[tuple[str, dict[str, Any]]] = [
     ("check", {}),
@@ -77,8 +110,9 @@ async def talk(folder: Path) -> dict[str, Any]:
         tools = (await client.list_tools()).tools
         answers = [await client.call_tool(name, given) for name, given, _ in CALLS]
         refused = [await client.call_tool(name, given) for name, given in REFUSED]
+        wrong = [await client.call_tool(name, given) for name, given, _ in WRONG]
         trapped = [await client.call_tool(name, given) for name, given in TRAPPED]
-    return {"tools": tools, "answers": answers, "refused": refused, "trapped": trapped}
+    return {"tools": tools, "answers": answers, "refused": refused, "wrong": wrong, "trapped": trapped}
 
 
 def trap(folder: Path) -> None:
@@ -145,6 +179,14 @@ def test_what_changes_runs_or_writes_is_refused(session: dict[str, Any]) -> None
     for (name, given), answer in zip(REFUSED, session["refused"], strict=True):
         assert answer.is_error, (name, given)
         assert "Traceback" not in answer.content[0].text
+
+
+def test_a_wrong_argument_is_a_sentence(session: dict[str, Any]) -> None:
+    for (name, given, said), answer in zip(WRONG, session["wrong"], strict=True):
+        assert answer.is_error, (name, given)
+        assert answer.content[0].text.splitlines() == said
+    for tool in session["tools"]:
+        assert tool.input_schema["additionalProperties"] is False, "so that a client can know"
 
 
 def test_the_list_for_people() -> None:

@@ -17,12 +17,13 @@ from typing import Annotated, Any, Literal
 
 import anyio
 import msgspec
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import ToolAnnotations
-from pydantic import Field
+from mcp.types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
+from pydantic import Field, ValidationError
 
 from attn_doctor import __version__
+from attn_doctor.cli import _arguments
 from attn_doctor.cli.rule import text as rule_text
 from attn_doctor.errors import UsageError
 from attn_doctor.machine.target import RUN_NO_PYTHON
@@ -62,9 +63,37 @@ Backend = Annotated[
 ]
 Json = dict[str, Any]
 
-server: MCPServer[Any] = MCPServer(
-    "attn-doctor", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING", subscriptions=False
-)
+
+class Server(MCPServer[Any]):
+    """The SDK's own takes arguments that a tool does not have, and refuses a value in the words of pydantic."""
+
+    async def list_tools(self) -> list[Tool]:
+        """With schemas that say what call_tool refuses."""
+        return [
+            one.model_copy(update={"input_schema": {**one.input_schema, "additionalProperties": False}})
+            for one in await super().list_tools()
+        ]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Raises ToolError with a sentence for each argument that is wrong."""
+        schemas = {one.name: one.input_schema for one in await self.list_tools()}
+        if name not in schemas:
+            raise ToolError(_arguments.unknown_tool(name, schemas))
+        if wrong := [*_arguments.unfit(name, schemas[name], arguments)]:
+            raise ToolError("\n".join(wrong))
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            names = {str(one["loc"][0]) for one in error.__cause__.errors() if one["loc"]}
+            said = [*_arguments.refused(schemas[name], arguments, names)]
+        raise ToolError("\n".join(said) or f"{name}: an argument cannot be read")
+
+
+server = Server("attn-doctor", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING", subscriptions=False)
 
 
 @server.tool(annotations=READ_ONLY)
