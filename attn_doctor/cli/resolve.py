@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_doctor.cli import _policy, _verdict, options
+from attn_doctor.errors import UsageError
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.resolution import Resolution
@@ -61,6 +62,7 @@ def resolve(
     del offline  # nothing is asked of the network
     needs.parse(need)
     listed = [names.backend(one.strip()) for one in chain.split(",") if one.strip()] if chain is not None else None
+    _known(framework)
     walked = resolution.chain_of(backend, listed, framework)
     judged = _verdict.is_asked([], require, fail_on, ignore)
     call = Call(python=python, venv=venv, facts=facts, need=tuple(need))
@@ -83,6 +85,28 @@ def resolve(
         options.progress(line)
     options.say_fault()
     raise typer.Exit(code)
+
+
+def _known(framework: str | None) -> None:
+    """Raises UsageError for one that has no words; of what is a snippet alone it says so."""
+    from attn_doctor.judgement import words
+
+    if framework is None:
+        return
+    try:
+        words.framework(framework)
+    except UsageError:
+        from attn_doctor.knowledge.spelling import bare
+        from attn_doctor.snippets._snippet import makers
+
+        one = next((one for one in makers().values() if bare(one.framework) == bare(framework)), None)
+        if one is None:
+            raise
+        behind = f" in those of {one.words}" if one.words else ""
+        raise UsageError(
+            f"resolve has no words for {one.framework}, which is a snippet{behind}",
+            f"{f'Use --for {one.words}, or: ' if one.words else ''}attn-doctor snippet {one.framework}",
+        ) from None
 
 
 def _code(answer: Resolution, strict: bool) -> int:

@@ -135,7 +135,9 @@ def maker(name: str) -> Maker:
     listed = f"Frameworks: {', '.join(makers())}."
     if bare(name) in {bare(one) for one in frameworks.names()}:
         row = words.row(name)
-        raise UsageError(f"there is no snippet for {row.distribution}: {row.note}", listed)
+        taken = f"What it uses here: attn-doctor resolve --for {row.distribution}. "
+        raise UsageError(f"there is no snippet for {row.distribution}: {row.note}", f"{taken}{listed}")
+    known |= {bare(one): one for one in frameworks.names()}
     raise UsageError(f"there is no framework {name!r}", f"{did_you_mean(bare(name), known)}{listed}")
 
 

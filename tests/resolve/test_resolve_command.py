@@ -58,6 +58,8 @@ def test_exit_codes(options: tuple[str, ...], data: bytes, code: int) -> None:
         (("--chain", "sdpa,egaer"), "Did you mean eager"),
         (("--chain", ","), "the chain is empty"),
         (("--for", "vlm"), "Did you mean vllm"),
+        (("--for", "argparse"), "Use --for transformers, or: attn-doctor snippet argparse"),
+        (("--for", "Auto_Detect"), "attn-doctor snippet autodetect"),
         (("--need", "colour"), "no need 'colour'"),
         (("--format", "yaml"), "expected text or json or env"),
         (("--require", "fa9"), "no backend 'fa9'"),

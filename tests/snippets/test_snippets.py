@@ -161,7 +161,13 @@ def test_names() -> None:
     assert "Did you mean transformers?" in refused.err
     for name in makers():
         assert name in " ".join(refused.err.split())
+    misspelt = imagined.call("snippet", "torchtun")
+    assert (misspelt.code, "Did you mean torchtune?" in misspelt.err) == (2, True)
+    for name in makers():  # each has words for `resolve --for`, or is told what to call
+        resolved = imagined.call("resolve", "--for", name, "--facts", "-", stdin=imagined.facts("torch=2.8.0"))
+        assert resolved.code != 2 or f"attn-doctor snippet {name}" in resolved.err, name
     chooses = imagined.call("snippet", "torchtune")
+    assert "attn-doctor resolve --for torchtune" in " ".join(chooses.err.split())
     assert (chooses.code, "chooses by itself" in " ".join(chooses.err.split())) == (2, True)
     assert imagined.call("snippet").code == 2
     assert imagined.call("snippet", "vllm", "--model", "bert").code == 2
