@@ -36,6 +36,7 @@ GENERIC = frozenset({
     *("cuda", "nvidia", "triton", "linux", "linuxbrew", "windows", "macos", "work", "workspace", "data", "src"),
     *("dev", "test", "tmp", "var", "usr", "opt", "mnt", "srv", "lib", "lib64", "bin", "etc", "proc", "sys", "run"),
 })  # fmt: skip
+OF_THE_SYSTEM = frozenset({"usr", "bin", "sbin", "lib", "lib64", "etc", "proc", "sys", "dev", "run", "boot", "nix"})
 SHORTEST_NAME = 2
 SHORTEST_HOST = 3
 # folders of people in paths of a machine that is not this one
@@ -114,7 +115,11 @@ def cleaned_facts(facts: Facts, of: Who) -> Facts:
 
 
 def _says_who(home: str, of: Who) -> bool:
-    return re.split(r"[\\/]", home)[-1].lower() not in GENERIC or any(_named(name).search(home) for name in of.users)
+    """Not so /root, /home/ubuntu and folders of the system; of /srv/home what stands before the last part may."""
+    parts = [part for part in re.split(r"[\\/]+", home.lower()) if part]
+    if parts[-1] not in GENERIC or any(_named(name).search(home) for name in of.users):
+        return True
+    return len(parts) > 1 and parts[0] not in OF_THE_SYSTEM and not HOMES.fullmatch(home)
 
 
 def cleaned(report: Report, of: Who) -> Report:

@@ -111,6 +111,38 @@ def test_what_many_share_is_no_name() -> None:
     assert privacy.cleaned_facts(facts, of) == facts
 
 
+@pytest.mark.parametrize(
+    ("folder", "text", "wanted"),
+    [
+        ("/srv/home", "/srv/home/p/.venv", "/home/user/p/.venv"),
+        ("/srv/home", "/srv/home", "/home/user"),
+        (
+            "/srv/home",
+            "'/srv/home' and \"/srv/home\", /srv/home too",
+            "'/home/user' and \"/home/user\", /home/user too",
+        ),
+        ("/srv/home", "/srv/home/a:/srv/home/b", "/home/user/a:/home/user/b"),
+        (
+            "/srv/home",
+            "/srv/homes/p /srv/home-2 /mnt/srv/home/x a/srv/home",
+            "/srv/homes/p /srv/home-2 /mnt/srv/home/x a/srv/home",
+        ),
+        ("/srv/home", "at home on /srv", "at home on /srv"),
+        (r"D:\data", r"d:\data\p and D:/data", "/home/user\\p and /home/user"),
+        ("/root", "/root/p", "/root/p"),
+        ("/home/ubuntu", "/home/ubuntu/p", "/home/ubuntu/p"),
+        ("/usr/local", "/usr/local/cuda", "/usr/local/cuda"),
+    ],
+)
+def test_a_home_whose_last_part_is_a_common_word(folder: str, text: str, wanted: str) -> None:
+    of = who([folder], [], [], [])
+    facts = simulate(())
+    holding = msgspec.structs.replace(facts, readings=facts.readings | {"environment": Known({"X": text}, source="x")})
+    cleaned = privacy.cleaned_facts(holding, of)
+    assert cleaned.readings["environment"].value["X"] == wanted
+    assert privacy.cleaned_facts(cleaned, of) == cleaned
+
+
 names = st.from_regex(r"\A[a-z][a-z0-9]{5,12}\Z").filter(lambda name: name not in privacy.GENERIC)
 secrets = st.from_regex(r"\A[A-Za-z0-9._~+-]{8,24}\Z")
 
@@ -146,7 +178,16 @@ def planted(home: str, user: str, host: str, secret: str) -> Report:
 
 @settings(max_examples=15)
 @given(
-    names, names, names, secrets, st.sampled_from(("/home/{}", "/Users/{}", "/nfs/home7/{}", "/data/{}", "C:/Users/{}"))
+    names,
+    names,
+    names,
+    secrets,
+    st.sampled_from(
+        (
+            *("/home/{}", "/Users/{}", "/nfs/home7/{}", "/data/{}", "C:/Users/{}"),
+            *("/nfs/{}/home", "/{}/data", "/srv/{}/users", "D:/{}/work"),
+        )
+    ),
 )
 def test_nothing_planted_is_in_any_output(home: str, user: str, host: str, secret: str, root: str) -> None:
     assume(len({home, user, host, secret}) == 4)
@@ -159,7 +200,8 @@ def test_nothing_planted_is_in_any_output(home: str, user: str, host: str, secre
     report = planted(folder, user, host, secret)
     plain = json.dumps(msgspec.to_builtins(planted("/h", "u", "k", "s")))
     assume(not any(one in plain for one in (home, user, host, secret)))  # a word of ours, not theirs
-    of = who([folder], [user, home], [f"{host}.corp.example"], [secret.encode()])
+    account = home if root.endswith("{}") else "home"  # what the whole path says, its last part may not
+    of = who([folder], [user, account], [f"{host}.corp.example"], [secret.encode()])
     cleaned = privacy.cleaned(report, of)
     for form in formats():
         for verbose in (False, True):
