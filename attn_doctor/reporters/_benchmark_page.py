@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from attn_doctor.measure.benchmark import MEASURED
 from attn_doctor.measure.ranking import told
 from attn_doctor.reporters import _benchmark, _plots
@@ -17,17 +19,30 @@ if TYPE_CHECKING:
 STYLE = """
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1rem}
 .plots svg{width:100%;height:auto;display:block}
+.wide td{font-variant-numeric:tabular-nums}
+.wide tbody .said{white-space:normal;text-align:left}
+.wide+h3{margin-top:1.25rem}
+@media (min-width:40.01rem){
 .wide{overflow-x:auto}
-.wide table{min-width:38rem}
-.wide td{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-.wide thead{position:static;width:auto;height:auto;clip-path:none}
-.wide thead th{text-align:right;white-space:nowrap}
+.wide td,.wide thead th{text-align:right;white-space:nowrap}
 .wide thead th:first-child{text-align:left}
-.wide table,.wide tbody{display:table}
-.wide tbody{display:table-row-group}
-.wide tbody tr{display:table-row}
-.wide th,.wide td{padding:.35rem .75rem .35rem 0!important;border-bottom:1px solid var(--line)!important}
+}
+@media (max-width:40rem){
+.wide tbody tr{grid-template-columns:4fr 5fr;gap:0 .5rem}
+.wide tbody th{font-weight:600}
+.wide tbody td:last-child{grid-column:auto}
+.wide tbody td.said:last-child{grid-column:1/-1}
+.wide td:empty{display:none}
+.wide td[data-label]::before{content:attr(data-label) " ";color:var(--faint)}
+}
 """
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Cells below a head, the first of which names the row. `said`: why there is nothing to put into the others."""
+
+    cells: tuple[str, ...]
+    said: str = ""
 
 
 def page(one: Benchmark) -> str:
@@ -83,10 +98,10 @@ def _numbers(one: Benchmark) -> Iterator[str]:
     yield "</section>"
 
 
-def _cells(row: Timing) -> tuple[str, ...]:
+def _cells(row: Timing) -> Row:
     if row.status != MEASURED or row.ms is None:
-        return (row.subject, row.direction, row.status, row.reason, "", "", "")
-    return (
+        return Row((row.subject, row.direction), _why(row))
+    cells = (
         row.subject,
         row.direction,
         f"{row.ms:.4g}{' ~' if row.noisy else ''}",
@@ -95,13 +110,18 @@ def _cells(row: Timing) -> tuple[str, ...]:
         _benchmark.size(row.peak_bytes),
         f"{row.speedup:.2f}x" if row.speedup else "",
     )
+    return Row(cells)
+
+
+def _why(row: Timing | Step) -> str:
+    return f"{row.status}: {row.reason}" if row.reason else row.status
 
 
 def _steps(one: Benchmark) -> Iterator[str]:
     if one.largest:
         yield "<section><h2>Largest batch that fits</h2>"
         rows = [
-            (row.subject, str(row.batch), str(row.shape.length), str(row.shape.heads), str(row.shape.head_dim))
+            Row((row.subject, str(row.batch), str(row.shape.length), str(row.shape.heads), str(row.shape.head_dim)))
             for row in one.largest
         ]
         yield from _table(("backend", "batch", "length", "heads", "head dimension"), rows)
@@ -116,10 +136,10 @@ def _steps(one: Benchmark) -> Iterator[str]:
         yield "</section>"
 
 
-def _step(row: Step) -> tuple[str, ...]:
+def _step(row: Step) -> Row:
     if row.status != MEASURED or row.ms is None:
-        return (row.subject, row.setting, str(row.batch), row.status, row.reason, "", "", "")
-    return (
+        return Row((row.subject, row.setting, str(row.batch)), _why(row))
+    cells = (
         row.subject,
         row.setting,
         str(row.batch),
@@ -129,14 +149,24 @@ def _step(row: Step) -> tuple[str, ...]:
         f"{row.mfu:.1%}" if row.mfu is not None else "",
         _benchmark.size(row.peak_bytes),
     )
+    return Row(cells)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The first cell of a row names it; a table that is wider than a phone scrolls by itself."""
-    yield '<div class="wide" tabindex="0"><table><thead><tr>'
-    yield "".join(f'<th scope="col">{escaped(cell)}</th>' for cell in head)
-    yield "</tr></thead><tbody>"
-    for first, *others in rows:
-        cells = "".join(f"<td>{escaped(cell)}</td>" for cell in others)
-        yield f'<tr><th scope="row">{escaped(first)}</th>{cells}</tr>'
+def _table(head: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
+    """On a phone each row is a block, in which every number has its heading before it."""
+    yield '<div class="wide" tabindex="0"><table role="table"><thead role="rowgroup"><tr role="row">'
+    yield "".join(f'<th scope="col" role="columnheader">{escaped(cell)}</th>' for cell in head)
+    yield '</tr></thead><tbody role="rowgroup">'
+    for row in rows:
+        first, *others = row.cells
+        cells = "".join(_cell(label, cell) for label, cell in zip(head[1:], others, strict=False))
+        if row.said:
+            cells += f'<td role="cell" class="said" colspan="{len(head) - len(row.cells)}">{escaped(row.said)}</td>'
+        yield f'<tr role="row"><th scope="row" role="rowheader">{escaped(first)}</th>{cells}</tr>'
     yield "</tbody></table></div>"
+
+
+def _cell(label: str, text: str) -> str:
+    """A word says itself what it is; a number does not."""
+    named = f' data-label="{escaped(label)}"' if text[:1].isdigit() else ""
+    return f'<td role="cell"{named}>{escaped(text)}</td>'

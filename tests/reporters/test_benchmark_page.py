@@ -138,7 +138,7 @@ def test_nothing_in_it_is_code_or_comes_from_elsewhere(page: str) -> None:
 
 
 def test_every_number_is_in_the_table(page: str) -> None:
-    assert page.count('<th scope="row">flash_attention_2</th>') == 6 * 3
+    assert page.count('<th scope="row" role="rowheader">flash_attention_2</th>') == 6 * 3
     assert "OutOfMemoryError" in page
     assert "41.0%" in page
     assert ">96<" in page
@@ -167,7 +167,10 @@ def test_a_browser_shows_it_whole(page: str, tmp_path: Path, scheme: int, width:
         "<script>onload=()=>{const f=document.querySelector('iframe'),d=f.contentDocument,r=d.documentElement;"
         "const s=[...d.querySelectorAll('section svg')].map(x=>x.getBoundingClientRect());"
         "document.body.innerHTML='<p id=found>'+[r.scrollWidth,s.length,Math.min(...s.map(x=>x.width)),"
-        "Math.max(...s.map(x=>x.right)),getComputedStyle(d.querySelector('svg text')).fill].join('|')+'</p>'}</script>"
+        "Math.max(...s.map(x=>x.right)),getComputedStyle(d.querySelector('svg text')).fill,"
+        "Math.max(...[...d.querySelectorAll('.wide,.wide tbody *')].map(x=>x.getBoundingClientRect().right)),"
+        "[...d.querySelectorAll('.wide')].filter(x=>x.scrollWidth>x.clientWidth).length,"
+        "getComputedStyle(d.querySelector('.wide td[data-label]'),'::before').content].join('|')+'</p>'}</script>"
     )
     (tmp_path / "bench.html").write_text(page, encoding="utf-8")
     frame = f'<iframe src="bench.html" style="width:{width}px;height:900px;border:0"></iframe>'
@@ -188,9 +191,12 @@ def test_a_browser_shows_it_whole(page: str, tmp_path: Path, scheme: int, width:
     assert not [line for line in done.stderr.decode(errors="replace").splitlines() if "CONSOLE" in line]
     found = re.search(r"<p id=\"found\">(.*?)</p>", done.stdout.decode())
     assert found, done.stdout[-500:]
-    scrolled, plots, narrowest, right, ink = found[1].split("|")
+    scrolled, plots, narrowest, right, ink, tables, sideways, heading = found[1].split("|")
     assert int(scrolled) <= width
     assert int(plots) == 8
     assert float(narrowest) > 300
     assert float(right) <= width
+    assert float(tables) <= width, "no cell is beyond the edge"
+    assert int(sideways) == 0, "and no table scrolls by itself"
+    assert ("batch" in heading or "ms" in heading) is (width == 390), "there each number has its heading before it"
     assert ink == ("rgb(228, 230, 234)" if scheme == 0 else "rgb(26, 28, 31)")
