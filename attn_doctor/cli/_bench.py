@@ -106,6 +106,10 @@ def _preset(asked: Asked, on: str) -> str:
             f"--{one_number} is for --model and the training step",
             "A shape of your own: --shape BATCHxLENGTHxHEADSxHEAD_DIM.",
         )
+    if asked.causal is not None and not asked.shapes and not asked.model:
+        raise UsageError(
+            f"--{'' if asked.causal else 'no-'}causal is for --shape and --model", "The shapes of a preset are its own."
+        )
     if asked.shapes or asked.model:
         if asked.preset is not None:
             raise UsageError(f"--preset {asked.preset} and {'--shape' if asked.shapes else '--model'}: give one")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_doctor.cli import INTERRUPTED, options
+from attn_doctor.cli import INTERRUPTED, _flags, options
 from attn_doctor.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ FORMATS = ("text", "json", "html", "png")
 DTYPES = ("auto", "bf16", "fp16", "fp32")
 PASSES = ("forward", "backward", "both")
 NOTHING_MEASURED = 3
+SETTINGS = {"cls": _flags.OneOfTwo}
 
 
 def bench(

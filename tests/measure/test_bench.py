@@ -313,6 +313,18 @@ def test_an_interrupt_keeps_what_is_done(torch_python: str, tmp_path: Path) -> N
         (("flash_attention_2",), "cannot be measured beside torch"),
         (("sdpa.fast",), "expected a backend, or one kernel of sdpa"),
         (("--against", "/nothing/here"), "cannot read"),
+        (
+            ("--shape", "1x64x1x8", "--causal", "--no-causal"),
+            "--causal and --no-causal contradict each other: give one",
+        ),
+        (
+            ("--no-causal", "--shape", "1x64x1x8", "--causal"),
+            "--causal and --no-causal contradict each other: give one",
+        ),
+        (("--keep", "--no-keep"), "--keep and --no-keep contradict each other"),
+        (("--no-largest-batch", "--largest-batch"), "--largest-batch and --no-largest-batch contradict each other"),
+        (("--preset", "quick", "--no-causal"), "--no-causal is for --shape and --model"),
+        (("--causal",), "--causal is for --shape and --model"),
     ],
 )
 def test_a_call_that_is_wrong(torch_python: str, cli: Any, arguments: tuple[str, ...], said: str) -> None:

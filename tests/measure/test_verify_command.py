@@ -91,6 +91,7 @@ def test_one_kernel_of_sdpa_by_itself(torch_python: str) -> None:
         (("eager.math",), "expected a backend, or one kernel of sdpa"),
         (("--device", "cuda"), "--device cuda: torch 2.13.0+cpu is a CPU build"),
         (("--kernel", f"{WRONG}:nothere"), "there is no function nothere in it"),
+        (("--kernel", f"{WRONG}:KEPT"), "wrong_kernels.py: KEPT cannot be called: it is of type dict, {}"),
         (("--kernel", "broken.py:kernel"), "SyntaxError: "),
         (("--kernel", "raises.py:kernel"), "AttributeError: module 'math' has no attribute 'nothere'"),
     ],

@@ -479,9 +479,14 @@ SUBJECTS = {
 }
 
 
+class NoFunction(TypeError):
+    """What was named is something else; its text is what a user reads."""
+
+
 def own(path: str, name: str):
     """A kernel of the user's: FILE.py and a function (q, k, v, *, causal, mask, scale)."""
     import importlib.util
+    import reprlib
 
     spec = importlib.util.spec_from_file_location("kernel_under_test", path)
     if spec is None or spec.loader is None:
@@ -489,6 +494,9 @@ def own(path: str, name: str):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     function = getattr(module, name)
+    if not callable(function):
+        shown = " ".join(reprlib.repr(function).split())
+        raise NoFunction(f"{name} cannot be called: it is of type {type(function).__name__}, {shown}")
 
     def call(q, k, v, case):
         if case.get("dropout"):

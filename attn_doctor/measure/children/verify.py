@@ -62,6 +62,8 @@ def loaded(path: str, name: str) -> dict:
     """Whether that file is Python and has that function."""
     try:
         kernels.own(path, name)
+    except kernels.NoFunction as error:
+        return {"status": "not loaded", "reason": str(error)}
     except Exception as error:  # noqa: BLE001 - whatever the file does
         said = str(error).strip().partition("\n")[0]
         missing = isinstance(error, AttributeError) and said.startswith("module 'kernel_under_test' has no")
