@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from attn_doctor.errors import UsageError
 from attn_doctor.judgement import model as judgement
 from attn_doctor.judgement.backend import backends
 from attn_doctor.knowledge import frameworks
-from attn_doctor.machine.modeling.lookup import find
+from attn_doctor.machine.modeling.lookup import Found, NotKnown, find
 from attn_doctor.machine.modeling.transformers import FLAGS, Flags
 from support import SITE, VENV, Described
-
-if TYPE_CHECKING:
-    from attn_doctor.machine.modeling.lookup import Found
 
 BASE = """
 class ModuleUtilsMixin: ...
@@ -105,9 +99,11 @@ def test_every_claim_is_one_that_is_read() -> None:
     claims = {name: claim for name in backends() if (claim := frameworks.claim(name))}
     assert set(claims) == {"sdpa", "flex_attention", FA2, FA3, FA4}
     assert all(set(claim.flags) <= set(FLAGS) and claim.source for claim in claims.values())
-    assert find(machine(frameworks.releases("transformers")[-1].since, "_supports_sdpa"), VENV, "llama")
-    with pytest.raises(UsageError, match=r"takes no attn_implementation; 4\.36 is the first"):
-        find(machine("4.35.2", "_supports_sdpa"), VENV, "llama")
+    since = frameworks.releases("transformers")[-1].since
+    assert isinstance(find(machine(since, "_supports_sdpa"), VENV, "llama"), Found)
+    before = find(machine("4.35.2", "_supports_sdpa"), VENV, "llama")
+    why = "transformers 4.35.2 takes no attn_implementation, 4.36 is the first that does"
+    assert before == NotKnown("4.35.2", why, "upgrade")
 
 
 def test_a_model_that_takes_another_as_its_base() -> None:
