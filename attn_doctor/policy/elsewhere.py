@@ -70,9 +70,7 @@ def judge(
         keys = [*sense.assignments(gpu), *_driver(policy, gpu)]
         packages = _installed(report.facts, locked)
         imagined = _imagined(report.facts, packages, keys)
-        there = check.check(
-            imagined, needs.parse(settings.need), settings.ignored, settings.required, settings.allowed
-        )
+        there = check.check(imagined, needs.parse(settings.need), settings.ignored, settings.required, settings.allowed)
         one = _verdict(policy, settings, there, number, known)
         yield number, one, () if one.met else ways.out(one, there, keys, packages, settings)
 
