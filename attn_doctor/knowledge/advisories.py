@@ -1,7 +1,5 @@
 """What is known against a release, beyond whether it fits."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

@@ -1,7 +1,5 @@
 """What each attention backend demands and offers, and what its source build takes."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

@@ -1,7 +1,5 @@
 """What breaks a build or a load though every part is there: headers that clash, libraries found before torch's."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

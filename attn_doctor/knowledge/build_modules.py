@@ -1,7 +1,5 @@
 """Modules that set-up scripts import, where the package to install is not called the same or must not be too new."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

@@ -3,8 +3,6 @@
 Source: NVIDIA CUDA C++ Programming Guide, "Binary Compatibility" and "Architecture-Specific Features".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 

@@ -1,7 +1,5 @@
 """CUDA toolkits: the drivers they need, the compilers they accept, the architectures they build for."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Literal
 

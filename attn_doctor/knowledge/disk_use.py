@@ -1,7 +1,5 @@
 """What things take once they are unpacked, where that was measured."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

@@ -1,7 +1,5 @@
 """Extras that a package should be installed with, by the CUDA of torch."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.requirements import satisfies

@@ -1,7 +1,5 @@
 """Which attention backends each framework has, what it calls them, and how it is told; by its version."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import load

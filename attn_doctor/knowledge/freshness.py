@@ -1,7 +1,5 @@
 """How old a table may be before a reader should be told."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

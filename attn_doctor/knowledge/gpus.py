@@ -5,8 +5,6 @@ itself always wins. Names are never matched by prefix alone: "RTX 3050" is 8.6, 
 Laptop GPU" is 8.9.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import msgspec

@@ -1,7 +1,5 @@
 """What helps without FlashAttention: the calls by torch release, and the GPUs from which on they gain something."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import load

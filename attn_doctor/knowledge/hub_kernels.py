@@ -1,7 +1,5 @@
 """Attention kernels of the Hugging Face Hub: which repository holds which, and how frameworks name it."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """Container images: which tags exist, what is inside them, and what goes into an image beside torch."""
 
-from __future__ import annotations
-
 from fnmatch import fnmatchcase
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Pure Python files of the package index that bring a backend and stand in no list of compiled wheels."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

@@ -1,7 +1,5 @@
 """What projects ask for in a report of a bug, and in which field of their form it goes."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import load

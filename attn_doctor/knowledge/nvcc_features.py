@@ -1,7 +1,5 @@
 """What an nvcc must be new enough for: options, headers and types, and the CUDA that first has them."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

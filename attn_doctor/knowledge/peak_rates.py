@@ -1,7 +1,5 @@
 """The rate that a GPU could reach at best, by dtype: what model flops utilisation is a share of."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import msgspec

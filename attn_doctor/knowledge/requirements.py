@@ -1,7 +1,5 @@
 """What packages demand of each other, and whether an installed version meets it."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import load

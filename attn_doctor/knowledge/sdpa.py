@@ -1,7 +1,5 @@
 """Which kernels torch's scaled_dot_product_attention has, and what each refuses."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.capability import capability

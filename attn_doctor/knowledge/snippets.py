@@ -1,7 +1,5 @@
 """What a snippet needs of a framework beside its words: names of arguments, and lines of its log."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import load

@@ -1,7 +1,5 @@
 """Names as people write them, and the one that may have been meant."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 

@@ -1,7 +1,5 @@
 """How far a kernel may be from the truth, by dtype."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

@@ -1,7 +1,5 @@
 """Where a CUDA toolkit can be had beside everything else: wheels, conda packages, runfiles, package repositories."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

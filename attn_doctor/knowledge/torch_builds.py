@@ -1,7 +1,5 @@
 """Which torch builds exist, and what is inside them: CUDA, architectures, pythons, C++ ABI, companions."""
 
-from __future__ import annotations
-
 import re
 from functools import cache, lru_cache
 

@@ -1,7 +1,5 @@
 """The CUDA of the torch builds in NVIDIA's containers, which their version does not say."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

@@ -1,7 +1,5 @@
 """Comparison keys: the text stays as printed, comparing is done on a key (12.10 > 12.9, 550.144.03 == 550.144.3)."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 # no version has a longer number, and Python refuses to read endless ones

@@ -1,7 +1,5 @@
 """Environment variables that decide what a build takes or what a process sees."""
 
-from __future__ import annotations
-
 import msgspec
 
 from attn_doctor.knowledge.tables import rows

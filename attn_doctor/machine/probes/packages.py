@@ -1,7 +1,5 @@
 """The packages that decide about attention: which are installed, and which build of each."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from typing import Literal
