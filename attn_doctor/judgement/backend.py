@@ -10,7 +10,7 @@ import msgspec
 
 from attn_doctor.discovery import discover
 from attn_doctor.judgement import target
-from attn_doctor.judgement.report import STATUSES, BackendVerdict, GpuVerdict, KernelVerdict, Status
+from attn_doctor.judgement.verdict import STATUSES, BackendVerdict, GpuVerdict, KernelVerdict, Status
 
 if TYPE_CHECKING:
     from attn_doctor.judgement.need import Need

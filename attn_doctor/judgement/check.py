@@ -12,8 +12,9 @@ from attn_doctor.judgement.backend import judge as judge_backend
 from attn_doctor.judgement.hint import hints
 from attn_doctor.judgement.need import Need
 from attn_doctor.judgement.recommend import recommend
-from attn_doctor.judgement.report import SEVERITIES, STATUSES, Finding, Report, Skipped
+from attn_doctor.judgement.report import SEVERITIES, Finding, Report, Skipped
 from attn_doctor.judgement.rule import judge, rules
+from attn_doctor.judgement.verdict import STATUSES
 from attn_doctor.judgement.view import Machine
 from attn_doctor.machine.facts import Unknown
 from attn_doctor.machine.gather import Facts

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from attn_doctor.discovery import discover
 from attn_doctor.judgement.measured import measured
-from attn_doctor.judgement.report import BackendVerdict, Hint
+from attn_doctor.judgement.report import Hint
+from attn_doctor.judgement.verdict import BackendVerdict
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import hints as knowledge
 from attn_doctor.knowledge.capability import capability

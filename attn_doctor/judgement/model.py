@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement import commands, words
 from attn_doctor.judgement.recommend import preference
-from attn_doctor.judgement.report import BackendVerdict, Implementation, Model, ModelPart
+from attn_doctor.judgement.report import Implementation, Model, ModelPart
 from attn_doctor.judgement.resolution import refusal
+from attn_doctor.judgement.verdict import BackendVerdict
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge import frameworks
 from attn_doctor.knowledge.versions import numbers

@@ -9,7 +9,8 @@ import msgspec
 from attn_doctor.judgement import commands, measured, torch_choice
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.need import Need
-from attn_doctor.judgement.report import BackendVerdict, Finding, Recommendation
+from attn_doctor.judgement.report import Finding, Recommendation
+from attn_doctor.judgement.verdict import BackendVerdict
 from attn_doctor.judgement.view import Machine
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability

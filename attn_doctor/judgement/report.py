@@ -7,15 +7,14 @@ from typing import Literal
 import msgspec
 
 from attn_doctor import __version__
+from attn_doctor.judgement.verdict import BackendVerdict, Status
 from attn_doctor.machine.gather import Facts
 
 SCHEMA = "attn-doctor/report/1"
 Severity = Literal["error", "warning", "info"]
 Confidence = Literal["certain", "likely"]
 FailOn = Literal["error", "warning", "never"]
-Status = Literal["ready", "installable", "blocked", "unsupported"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
-STATUSES: tuple[Status, ...] = ("ready", "installable", "blocked", "unsupported")  # best first
 
 
 class Location(msgspec.Struct, frozen=True):
@@ -39,36 +38,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Confidence = "certain"
     ignored: bool = False
     location: Location | None = None
-
-
-class GpuVerdict(msgspec.Struct, frozen=True):
-    """A backend on the GPUs of one kind. `indices` as NVML counts them."""
-
-    indices: tuple[int, ...]
-    name: str
-    status: Status
-    reasons: tuple[str, ...]
-
-
-class KernelVerdict(msgspec.Struct, frozen=True):
-    """One kernel of sdpa on the GPUs of one kind: whether it can run for what is needed, and why not."""
-
-    gpu: str
-    kernel: str  # flash, mem_efficient, cudnn, math
-    usable: bool
-    chosen: bool
-    reason: str | None = None
-
-
-class BackendVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict over all GPUs is the worst of them: what is recommended runs on all."""
-
-    name: str
-    status: Status
-    reasons: tuple[str, ...]
-    version: str | None
-    gpus: tuple[GpuVerdict, ...] = ()
-    kernels: tuple[KernelVerdict, ...] = ()
 
 
 class Recommendation(msgspec.Struct, frozen=True):

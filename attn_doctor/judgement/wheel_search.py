@@ -12,7 +12,7 @@ from attn_doctor.errors import UsageError
 from attn_doctor.judgement import commands, names, need, other_sources, source_build, torch_choice, wheel_choice
 from attn_doctor.judgement.allowed import sources_of
 from attn_doctor.judgement.backend import Backend, backends
-from attn_doctor.judgement.report import STATUSES
+from attn_doctor.judgement.verdict import STATUSES
 from attn_doctor.judgement.view import Machine
 from attn_doctor.judgement.wheel_query import PREFERENCES, Asked, make_filters
 from attn_doctor.knowledge.attention import demands

@@ -10,7 +10,8 @@ from attn_doctor.judgement import wheel_query, wheel_search
 from attn_doctor.judgement.backend import Backend, backends, judge
 from attn_doctor.judgement.check import check
 from attn_doctor.judgement.need import Need
-from attn_doctor.judgement.report import BackendVerdict, Finding
+from attn_doctor.judgement.report import Finding
+from attn_doctor.judgement.verdict import BackendVerdict
 from attn_doctor.judgement.view import Machine
 from attn_doctor.judgement.wheel_query import Asked
 from attn_doctor.knowledge.attention import demands

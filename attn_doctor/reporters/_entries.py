@@ -13,7 +13,8 @@ from attn_doctor.judgement.report import SEVERITIES, Location, Severity
 from attn_doctor.reporters._lines import harmless
 
 if TYPE_CHECKING:
-    from attn_doctor.judgement.report import BackendVerdict, Finding, Report
+    from attn_doctor.judgement.report import Finding, Report
+    from attn_doctor.judgement.verdict import BackendVerdict
 
 REQUIRED = "required-backend"  # the codes of entries that are no findings
 NOT_READ = "not-read"

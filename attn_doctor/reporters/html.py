@@ -13,7 +13,8 @@ from attn_doctor.reporters.markdown import rows_of
 from attn_doctor.reporters.text import MARKS
 
 if TYPE_CHECKING:
-    from attn_doctor.judgement.report import BackendVerdict, Model, Report
+    from attn_doctor.judgement.report import Model, Report
+    from attn_doctor.judgement.verdict import BackendVerdict
     from attn_doctor.reporters._entries import Entry
 
 

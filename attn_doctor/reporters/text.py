@@ -13,7 +13,8 @@ from attn_doctor.reporters import _advice, _machine, _policy
 from attn_doctor.reporters._lines import harmless
 
 if TYPE_CHECKING:
-    from attn_doctor.judgement.report import BackendVerdict, Finding, Hint, Model, Report
+    from attn_doctor.judgement.report import Finding, Hint, Model, Report
+    from attn_doctor.judgement.verdict import BackendVerdict
 
 WIDTH = 80
 INDENT = " " * 15

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from attn_doctor.judgement import conditions
 from attn_doctor.judgement.backend import Backend, Obstacle
 from attn_doctor.judgement.backends.eager import torch_runs, torch_version, where
-from attn_doctor.judgement.report import KernelVerdict
+from attn_doctor.judgement.verdict import KernelVerdict
 from attn_doctor.knowledge import sdpa as table
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.capability import capability
@@ -81,10 +81,9 @@ def _pinned_cudnn(machine: Machine) -> str | None:
 def kernels(machine: Machine, gpu: Gpu | None, need: Need) -> tuple[KernelVerdict, ...]:
     """Every kernel on this GPU, in the dispatcher's order; the first usable one is chosen."""
     torch = machine.torch
-    release = table.release(torch.version) if torch else None
-    if torch is None or release is None or gpu is None or machine.device != "cuda" or machine.lacks_code(gpu):
+    if torch is None or gpu is None or machine.device != "cuda" or machine.lacks_code(gpu):
         return ()
-    if gpu.compute_capability is None:
+    if gpu.compute_capability is None or table.release(torch.version) is None:
         return ()
     on = gpu.compute_capability
     order = ("flash", "mem_efficient", "math", "cudnn")
