@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from _thread import allocate_lock  # threading.Lock, without importing what threads need besides
 
 from attn_doctor.machine import asked
@@ -142,9 +143,10 @@ def _read_anew(question: Question) -> Answer:
 
 
 def _besides() -> list[str]:
-    """What was read without asking a host: a refreshed copy of the catalogue."""
-    from attn_doctor.wheels import refreshed
-
+    """What was read without asking a host: a refreshed copy of the catalogue, where anybody looked for one."""
+    refreshed = sys.modules.get("attn_doctor.wheels.refreshed")
+    if refreshed is None:
+        return []
     place = refreshed.place()
     return [os.path.join(place, refreshed.NAME)] if place else []
 
@@ -153,12 +155,13 @@ def _resolution(question: Question, host: Host | None) -> Resolution:
     """Raises UsageError for names and needs that there are not, and nothing else."""
     from attn_doctor.judgement import need as needs
     from attn_doctor.judgement import resolution as judgement
-    from attn_doctor.judgement import words
     from attn_doctor.judgement.view import Machine
 
     backend, chain, need, framework = question
     needed = needs.parse(need)
     if framework is not None:
+        from attn_doctor.judgement import words
+
         words.framework(framework)  # a wrong name is an error of the caller, also where the chain asks nothing of it
     walked = judgement.chain_of(backend, chain, framework)
     try:

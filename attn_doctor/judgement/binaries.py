@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from attn_doctor.judgement import commands
 from attn_doctor.knowledge import capability
 from attn_doctor.knowledge.tables import rows
 from attn_doctor.knowledge.versions import major, numbers
@@ -153,7 +151,7 @@ def series(machine: Machine, package: str) -> str:
 
 def repair(machine: Machine, package: str, gpu: Gpu | None = None) -> tuple[str, ...]:
     """Commands that bring a build that fits: for this torch, else with a move of torch; else take the package away."""
-    from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+    from attn_doctor.judgement import commands, wheel_choice  # the catalogue: only where a file is looked for
 
     on = gpu or next(iter(machine.nvidia), None)
     now = wheel_choice.key(machine, on)
@@ -179,10 +177,16 @@ def mended(machine: Machine, package: str, sentence: str, gpu: Gpu | None = None
 
 def anew(command: str) -> str:
     """An installed package of the same version would otherwise be taken for the one that is asked for."""
+    from attn_doctor.judgement import commands
+
     return commands.forced(command)
 
 
 def uninstall(machine: Machine, package: str) -> str:
+    import shlex
+
+    from attn_doctor.judgement import commands
+
     installer = commands.installer(machine)
     yes = "" if installer.startswith("uv ") else " -y"
     return f"{installer.replace(' install', ' uninstall', 1)}{yes} {shlex.quote(package)}"

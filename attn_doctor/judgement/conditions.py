@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.judgement import torch_choice
 from attn_doctor.judgement.backend import Obstacle
 from attn_doctor.judgement.need import FEATURES
 from attn_doctor.knowledge import cuda
@@ -76,6 +75,8 @@ def driver(machine: Machine) -> Iterator[Obstacle]:
     elif machine.driver.fault:
         yield Obstacle("blocked", f"the driver does not answer: {machine.driver.fault}")
     elif machine.torch and machine.torch.cuda and not machine.driver_serves:
+        from attn_doctor.judgement import torch_choice
+
         floor = cuda.driver_floor(machine.torch.cuda, machine.os)
         move = torch_choice.best(machine)
         said = f"driver {machine.driver.version} is older than {floor}, the minimum for CUDA {machine.torch.cuda}"
@@ -107,6 +108,8 @@ def torch(machine: Machine, gpu: Gpu | None, by_package: bool = True) -> Iterato
         problem = "torch has no code for this GPU"
     if problem is None:
         return
+    from attn_doctor.judgement import torch_choice  # only where another torch is looked for
+
     move = torch_choice.best(machine)
     if move is None:
         yield Obstacle("blocked", problem)
@@ -117,6 +120,8 @@ def torch(machine: Machine, gpu: Gpu | None, by_package: bool = True) -> Iterato
 
 def torch_is_held(machine: Machine) -> Iterator[Obstacle]:
     """Why no other torch comes in question: a package holds the one that is there, or none was published."""
+    from attn_doctor.judgement import torch_choice
+
     held = torch_choice.held_back(machine)
     for why in held:
         yield Obstacle("blocked", why)

@@ -10,14 +10,10 @@ import msgspec
 
 from attn_doctor import __version__
 from attn_doctor.errors import UsageError
-from attn_doctor.judgement import words
 from attn_doctor.judgement.backend import Backend, Obstacle, judge
-from attn_doctor.judgement.report import BackendVerdict, Status
-from attn_doctor.judgement.view import Machine
-from attn_doctor.knowledge import hub_kernels
+from attn_doctor.judgement.verdict import BackendVerdict, Status
 from attn_doctor.knowledge.attention import Demands
 from attn_doctor.knowledge.capability import capability
-from attn_doctor.knowledge.requirements import requirement, satisfies
 from attn_doctor.knowledge.tables import rows
 
 if TYPE_CHECKING:
@@ -82,7 +78,7 @@ def chain_of(
         if not first + listed:
             raise UsageError("the chain is empty", "Give backends, the one you would like best first.")
         return tuple(dict.fromkeys(first + listed))
-    row = words.row(framework) if framework else None
+    row = _newest(framework)
     if row and row.chain:
         return tuple(dict.fromkeys(first + row.chain))
     return first + BEHIND.get(first[0], ("sdpa", "eager")) if first else DEFAULT
@@ -105,7 +101,8 @@ def backend(canonical: str) -> Backend:
 
 def resolve(machine: Machine, chain: Sequence[str], need: Need, framework: str | None = None) -> Resolution:
     """The first of the chain that is ready on these facts and has a name in the framework."""
-    distribution = words.framework(framework) if framework else None
+    newest = _newest(framework)
+    distribution = newest.distribution if newest else None
     package = machine.packages.get(distribution) if distribution else None
     row, gap = _row(distribution, package.version if package else None)
     steps: list[Step] = []
@@ -134,7 +131,7 @@ def resolve(machine: Machine, chain: Sequence[str], need: Need, framework: str |
 
 def untried(chain: Sequence[str], need: Need, framework: str | None, why: str) -> Resolution:
     """Where judging itself failed: the last of the chain, which demands least."""
-    row = words.row(framework) if framework else None
+    row = _newest(framework)
     steps = [Step(backend=one, status="blocked", chosen=one == chain[-1], reason=why) for one in chain]
     word = row.words.get(chain[-1]) if row else chain[-1]
     setting = row.setting if row and word else None
@@ -153,10 +150,21 @@ def untried(chain: Sequence[str], need: Need, framework: str | None, why: str) -
     )
 
 
+def _newest(framework: str | None) -> Framework | None:
+    """What the newest release of the framework takes; without a framework the table is not even read."""
+    if framework is None:
+        return None
+    from attn_doctor.judgement import words
+
+    return words.row(framework)
+
+
 def _row(distribution: str | None, version: str | None) -> tuple[Framework | None, str | None]:
     """What that release of the framework takes; or why nothing is known of it."""
     if distribution is None:
         return None, None
+    from attn_doctor.judgement import words
+
     try:
         return words.row(distribution, version), None
     except UsageError as error:
@@ -221,6 +229,9 @@ def _within(on: str, least: str | None, last_major: int | None) -> bool:
 
 def refusal(machine: Machine, judged: BackendVerdict, row: Framework, version: str | None) -> str | None:
     """Why the framework would not take a backend that runs: no name for it, or a version that it does not accept."""
+    from attn_doctor.judgement import words
+    from attn_doctor.knowledge.requirements import requirement, satisfies
+
     if judged.name not in row.words:
         return f"{words.named(row, version)} has no name for it"
     if version is None:
@@ -243,6 +254,9 @@ def _from_the_hub(machine: Machine, one: str, row: Framework | None, version: st
     kernels = machine.packages.get("kernels")
     if row is None or version is None or kernels is None:
         return ""
+    from attn_doctor.knowledge import hub_kernels
+    from attn_doctor.knowledge.requirements import satisfies
+
     named = (hub_kernels.named(row.distribution, version, kernel.repo) for kernel in hub_kernels.kernels_of(one))
     taken = next((hub for hub in named if hub and hub.instead_of == one), None)
     if taken is None or not satisfies(kernels.version, taken.kernels):

@@ -52,7 +52,7 @@ class Asking:
         self.passing = False  # something was asked whose answer is never the same again
 
     def _see(self, path: str) -> None:
-        absolute = os.path.abspath(path)
+        absolute = path if path in self.files else os.path.abspath(path)
         if absolute not in self.files:
             self.files[absolute] = signature(absolute)
 

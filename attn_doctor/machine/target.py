@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from functools import lru_cache
 
 import msgspec
 
@@ -14,7 +15,7 @@ from attn_doctor.machine.host import CannotLook, Completed, Host, join, run
 from attn_doctor.machine.probe import timeout_s
 
 # what a pyvenv.cfg or an interpreter may say: 3.12.3, 3.14.0b2, 3.12.3.final.0
-VERSION = re.compile(r"3\.[0-9]{1,3}([.a-z+][0-9a-z.+]{0,30})?")
+VERSION = r"3\.[0-9]{1,3}([.a-z+][0-9a-z.+]{0,30})?"
 
 # set to anything: no interpreter is run to learn about it (the tools of `attn-doctor mcp`, which only read)
 RUN_NO_PYTHON = "ATTN_DOCTOR_RUN_NO_PYTHON"
@@ -154,7 +155,7 @@ def _of_folder(host: Host, prefix: str, chosen_by: str, python: str | None = Non
         )
     settings = _settings(config or "")
     stated = settings.get("version_info") or settings.get("version") or _conda_version(conda) or ""
-    stated = ".".join(stated.split(".")[:3]) if VERSION.fullmatch(stated) else ""
+    stated = ".".join(stated.split(".")[:3]) if re.fullmatch(VERSION, stated) else ""
     library = _library(_libraries(host, prefix), stated)
     if not stated and library:
         stated = _minor(library)
@@ -257,7 +258,7 @@ def _ask(host: Host, python: str, chosen_by: str) -> Target:
         )
     except (msgspec.DecodeError, RecursionError):
         version = ""
-    if not VERSION.fullmatch(version):
+    if not re.fullmatch(VERSION, version):
         raise NoTarget(f"{chosen_by}: {python} does not answer as a Python 3 would", "Is it a Python?")
     if host.is_file(join(prefix, "pyvenv.cfg")) or host.is_dir(join(prefix, "conda-meta")):
         return _of_folder(host, prefix, chosen_by)
@@ -299,14 +300,24 @@ def distributions(host: Host, target: Target) -> dict[str, Distribution]:
     """What is installed in the target, by normalised name, from folder names alone; the first place wins."""
     found: dict[str, Distribution] = {}
     for site in target.site_packages:
-        for entry in host.list_dir(site):
-            if entry.endswith((".dist-info", ".egg-info")):
-                name, _, version = entry[: entry.rindex(".")].partition("-")
-                version = version.partition("-py3")[0]
-                normal = normalise(name)
-                if normal and version and not name.startswith("~"):
-                    found.setdefault(normal, Distribution(normal, version, join(site, entry), site))
+        for one in _listed(site, host.list_dir(site)):
+            found.setdefault(one.name, one)
     return found
+
+
+@lru_cache(maxsize=64)
+def _listed(site: str, entries: tuple[str, ...]) -> tuple[Distribution, ...]:
+    """The distributions among the names of a folder; several probes ask for the same one."""
+    found: list[Distribution] = []
+    folder = join(site, "")
+    for entry in entries:
+        if entry.endswith((".dist-info", ".egg-info")):
+            name, _, version = entry[: entry.rindex(".")].partition("-")
+            version = version.partition("-py3")[0]
+            normal = normalise(name)
+            if normal and version and not name.startswith("~"):
+                found.append(Distribution(normal, version, folder + entry, site))
+    return tuple(found)
 
 
 def normalise(name: str) -> str:

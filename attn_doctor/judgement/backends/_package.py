@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attn_doctor.judgement import binaries
 from attn_doctor.judgement.backend import Obstacle, worst
 from attn_doctor.knowledge.capability import short
 from attn_doctor.knowledge.versions import major, major_minor, public
@@ -52,6 +51,8 @@ def mismatch(machine: Machine, package: Package) -> str | None:
 
 def unfit(machine: Machine, gpu: Gpu | None, name: str, package: Package) -> str | None:
     """Why an installed package does not run here: what its files prove, else what its name says."""
+    from attn_doctor.judgement import binaries  # only where the package is installed
+
     if proof := binaries.proof(machine, name):
         return f"{package.version} does not load: {proof}"
     if binaries.lacks_code(machine, name, gpu):

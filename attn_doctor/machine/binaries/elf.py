@@ -13,7 +13,7 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from operator import mul
 
 import msgspec
@@ -415,20 +415,22 @@ def _folders(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(folder for value in values for folder in value.split(":") if folder)
 
 
-# 33 to the power of the place: the hash as one sum, three times as fast as a loop over the characters
-_POWERS: list[int] = [pow(33, place, 1 << 32) for place in range(512, -1, -1)]
+@cache
+def _powers() -> list[int]:
+    """33 to the power of the place: the hash as one sum, three times as fast as a loop over the characters."""
+    return [pow(33, place, 1 << 32) for place in range(512, -1, -1)]
 
 
 def gnu_hash(name: bytes) -> int:
     """The hash of DT_GNU_HASH: h = h * 33 + c, from 5381."""
-    length = len(name)
-    if length >= len(_POWERS):
+    length, powers = len(name), _powers()
+    if length >= len(powers):
         value = 5381
         for char in name:
             value = value * 33 + char & _MASK
         return value
-    total: int = sum(map(mul, name, _POWERS[len(_POWERS) - length :]))
-    return (5381 * _POWERS[-length - 1] + total) & _MASK
+    total: int = sum(map(mul, name, powers[len(powers) - length :]))
+    return (5381 * powers[-length - 1] + total) & _MASK
 
 
 def sysv_hash(name: bytes) -> int:

@@ -100,7 +100,7 @@ def present(host: Host) -> bool:
     if any(folder and host.is_file(join(folder, LIBRARY)) for folder in folders):
         return True
     try:
-        return LIBRARY in (host.read_text(LOADER_CACHE) or "")
+        return (host.open_binary(LOADER_CACHE) or b"").find(LIBRARY.encode()) >= 0
     except CannotLook:
         return False
 
@@ -211,9 +211,10 @@ def pci_gpus(host: Host) -> list[PciGpu]:
     found = []
     for slot in host.list_dir(PCI_DEVICES):
         folder = join(PCI_DEVICES, slot)
-        kind = (host.read_text(join(folder, "class")) or "").strip()
+        if not (host.read_text(join(folder, "class")) or "").startswith("0x03"):
+            continue
         vendor = VENDORS.get((host.read_text(join(folder, "vendor")) or "").strip())
-        if vendor and kind.startswith("0x03"):
+        if vendor:
             device = (host.read_text(join(folder, "device")) or "").strip().removeprefix("0x")
             found.append(PciGpu(vendor, device))
     return found

@@ -3,8 +3,6 @@
 Nothing is run: the files of the extension, of torch and of the CUDA libraries are read as the loader reads them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +11,6 @@ import msgspec
 
 from attn_doctor.knowledge.tables import load
 from attn_doctor.knowledge.versions import major, numbers
-from attn_doctor.machine.binaries import fatbin
 from attn_doctor.machine.binaries.elf import NotReadable, gnu_hash
 from attn_doctor.machine.binaries.loader import Library, Loader, closure
 from attn_doctor.machine.facts import Absent, Known, Reading
@@ -22,8 +19,8 @@ from attn_doctor.machine.probe import Edit, Probe
 from attn_doctor.machine.target import Distribution, Target, distributions
 
 # what torch's libraries and the CUDA runtime must define; the rest belongs to Python and the C++ library
-OF_TORCH = re.compile(rb"_Z(?:T[VITSC]|GV)?N?[rVK]*[RO]?(?:2at|3c10|5torch|6caffe2)|THP")
-OF_CUDA = re.compile(rb"_*cuda[A-Z]")
+OF_TORCH = rb"_Z(?:T[VITSC]|GV)?N?[rVK]*[RO]?(?:2at|3c10|5torch|6caffe2)|THP"
+OF_CUDA = rb"_*cuda[A-Z]"
 TORCH_LIBRARIES = ("libtorch", "libc10")
 SYMBOLS_KEPT = 4
 # versions without a number: what first understood it
@@ -191,11 +188,13 @@ def _described(host: Host, library: Library) -> Extension:
     elf = library.elf
     if elf is None:
         return Extension(library.path, unreadable="not an ELF file")
+    from attn_doctor.machine.binaries import fatbin  # only where there is an extension
+
     code = fatbin.read_once(host, library.path, elf)
     symbols = elf.undefined.strong
-    of_torch = tuple(name for name in symbols if OF_TORCH.match(name))
+    of_torch, of_cuda = (tuple(filter(re.compile(whose).match, symbols)) for whose in (OF_TORCH, OF_CUDA))
     scope = closure(library)
-    missing = _missing(scope, of_torch, tuple(name for name in symbols if OF_CUDA.match(name)))
+    missing = _missing(scope, of_torch, of_cuda)
     kept = tuple(name.decode("ascii", "replace") for name in missing[:SYMBOLS_KEPT])
     return Extension(
         library.path,

@@ -15,7 +15,6 @@ from attn_doctor.machine.host import CannotLook, Completed, Host, join, run
 from attn_doctor.machine.probe import TIMEOUT_S, Edit, Probe, WhatIf
 from attn_doctor.machine.probes import _nvidia
 from attn_doctor.machine.probes.driver import imagined
-from attn_doctor.machine.probes.memory import parse_size
 from attn_doctor.machine.target import Target
 
 MOST_GPUS = 1024
@@ -256,6 +255,8 @@ def _cc(edit: Edit, _key: str, value: str) -> None:
 
 
 def _vram(edit: Edit, _key: str, value: str) -> None:
+    from attn_doctor.machine.probes.memory import parse_size
+
     size = parse_size(value)
     before, last = _last(edit)
     same = _trailing(before, last)

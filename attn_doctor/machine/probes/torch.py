@@ -7,10 +7,7 @@ import re
 import msgspec
 
 from attn_doctor.knowledge import torch_builds
-from attn_doctor.knowledge.vendor_torch import cuda_of
 from attn_doctor.knowledge.versions import local, numbers, public
-from attn_doctor.machine.binaries import fatbin
-from attn_doctor.machine.binaries.elf import Elf, NotReadable
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
@@ -154,6 +151,9 @@ def _from_record(host: Host, installed: Distribution, lost: tuple[str, ...]) -> 
 
 def read_arches(host: Host, *places: str) -> tuple[tuple[str, ...] | None, str | None]:
     """The architectures that a torch of no table was built for, from its own GPU code, and the file that holds it."""
+    from attn_doctor.machine.binaries import fatbin
+    from attn_doctor.machine.binaries.elf import Elf, NotReadable
+
     path = next((place for place in places if host.is_file(place)), None)
     try:
         data = host.open_binary(path) if path else None
@@ -215,6 +215,8 @@ def parse_variant(version: str) -> tuple[str, str | None] | None:
         return "rocm", build[4:]
     if build.startswith("xpu"):
         return "xpu", None
+    from attn_doctor.knowledge.vendor_torch import cuda_of  # only where nothing else says it
+
     vendor = cuda_of(version)
     return ("cuda", vendor) if vendor else ("cpu", None)
 
