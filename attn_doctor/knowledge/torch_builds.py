@@ -170,7 +170,7 @@ def cxx11abi(torch: str, cuda: str | None, os: str, arch: str) -> bool | None:
     fitting = [row for row in table().abi if _covers(row, torch, f"{os}-{arch}") and _local_fits(row, suffix)]
     if not fitting:
         return None
-    if fitting[0].locals is None and not is_release(torch) and fitting[0].last is not None:
+    if fitting[0].locals is None and fitting[0].last is not None and not is_release(torch):
         return None
     for row in fitting:
         if row.cuda is None or row.cuda == wanted:

@@ -135,7 +135,7 @@ def signature(path: str) -> Any:
             return _content(path)
         if path in sys.path and not path.endswith(PACKAGES):
             # the folder of a script: what a run writes there is no package
-            return [name for name in sorted(os.listdir(path)) if name.endswith(INSTALLED) or name == "torch"]
+            return sorted(name for name in os.listdir(path) if name.endswith(INSTALLED) or name == "torch")
         found = os.stat(path)
     except OSError as error:
         return None if isinstance(error, (FileNotFoundError, NotADirectoryError)) else f"refused: {error.errno}"

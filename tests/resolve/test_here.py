@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 OURS = Path(attn_doctor.__file__).parent.parent
 SLOW = {"torch", "typer", "click", "rich", "psutil", "packaging", "pynvml", "numpy", "pydantic"}
+# what only words a fix, a report or the answer of a framework
+FOR_WORDS = {f"attn_doctor.judgement.{name}" for name in ("binaries", "commands", "report", "torch_choice", "words")}
+FOR_WORDS |= {"attn_doctor.knowledge.hub_kernels", "attn_doctor.wheels.catalogue"}
+ALL = "print(json.dumps([answer, sorted(sys.modules)]))"
 SHOW = "print(json.dumps([answer, sorted({name.partition('.')[0] for name in sys.modules})]))"
 ASK = f"import json, sys, attn_doctor\nanswer = attn_doctor.resolve('flash_attention_2')\n{SHOW}"
 
@@ -80,6 +84,13 @@ def test_it_asks_the_interpreter_that_runs_and_imports_nothing_slow(python: Path
     assert answer == "sdpa"
     assert modules & SLOW == set()
     assert "msgspec" in modules
+
+
+def test_the_first_answer_imports_nothing_that_only_words_a_fix(python: Path) -> None:
+    answer, modules = answered(python, ASK.replace(SHOW, ALL))
+    assert answer == "sdpa"
+    assert "attn_doctor.judgement.resolution" in modules
+    assert modules & FOR_WORDS == set()
 
 
 def test_the_next_process_answers_without_probing(python: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 import msgspec
 
 from attn_doctor.knowledge import cuda
-from attn_doctor.knowledge import gpus as products
 from attn_doctor.knowledge.versions import digits, numbers
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run
@@ -119,9 +118,13 @@ def _from_device(device: _nvidia.NvmlDevice) -> Gpu:
 
 def _gpu(index: int, name: str, capability: str | None, memory: int | None) -> Gpu:
     """What the driver says; the table of products only where it says nothing."""
-    product = products.find(name) if capability is None else None
-    if product is None:
+    if capability is not None:
         return Gpu(index, name, "nvidia", capability, memory)
+    from attn_doctor.knowledge import gpus as products  # a long table: only where a driver does not say
+
+    product = products.find(name)
+    if product is None:
+        return Gpu(index, name, "nvidia", None, memory)
     return Gpu(index, name, "nvidia", product.compute_capability, memory or product.memory_bytes)
 
 
@@ -148,6 +151,8 @@ def _pci(host: Host) -> list[_nvidia.PciGpu]:
 
 
 def _from_pci(index: int, device: str) -> Gpu:
+    from attn_doctor.knowledge import gpus as products
+
     product = products.find_pci(device)
     if product is None:
         return Gpu(index, f"NVIDIA GPU {device}", "nvidia")
@@ -194,6 +199,8 @@ def _store(edit: Edit, listed: list[Gpu]) -> None:
 
 
 def _set_gpu(edit: Edit, _key: str, value: str) -> None:
+    from attn_doctor.knowledge import gpus as products
+
     before = _listed(edit) if "gpu" in edit.given else []
     if value == "none":
         _store(edit, [])
