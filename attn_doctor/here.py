@@ -143,12 +143,14 @@ def _read_anew(question: Question) -> Answer:
 
 
 def _besides() -> list[str]:
-    """What was read without asking a host: a refreshed copy of the catalogue, where anybody looked for one."""
+    """What was read without asking a host: tables, and a refreshed copy of the catalogue where one was looked for."""
+    from attn_doctor.knowledge import tables
+
+    found = [*tables.READ]
     refreshed = sys.modules.get("attn_doctor.wheels.refreshed")
-    if refreshed is None:
-        return []
-    place = refreshed.place()
-    return [os.path.join(place, refreshed.NAME)] if place else []
+    if refreshed and (place := refreshed.place()):
+        found.append(os.path.join(place, refreshed.NAME))
+    return found
 
 
 def _resolution(question: Question, host: Host | None) -> Resolution:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attn_doctor.discovery import discover
-from attn_doctor.judgement import target
 from attn_doctor.judgement.verdict import STATUSES, BackendVerdict, GpuVerdict, KernelVerdict, Status
 
 if TYPE_CHECKING:
@@ -46,6 +44,8 @@ class Backend(msgspec.Struct, frozen=True):
 @cache
 def backends() -> dict[str, Backend]:
     """Every backend of the folder, by name, sorted."""
+    from attn_doctor.discovery import discover
+
     modules = discover(__package__ + ".backends")
     found: list[Backend] = [msgspec.structs.replace(module.BACKEND, doc=module.__doc__ or "") for module in modules]
     return {backend.name: backend for backend in sorted(found, key=lambda backend: backend.name)}
@@ -84,8 +84,11 @@ def _on(backend: Backend, machine: Machine, gpu: Gpu | None, indices: tuple[int,
     obstacles = _obstacles(backend, machine, gpu, need)
     if worst(obstacles) in ("ready", "installable"):
         obstacles += backend.ways(machine, gpu)
-    if worst(obstacles) == "installable" and (closed := target.closed(machine)):
-        obstacles.append(Obstacle("blocked", closed.reason))
+    if worst(obstacles) == "installable":
+        from attn_doctor.judgement import target
+
+        closed = target.closed(machine)
+        obstacles += [Obstacle("blocked", closed.reason)] if closed else []
     status = worst(obstacles)
     # what stands furthest in the way is said first; below "unsupported" nothing else matters
     said = [obstacle.reason for obstacle in obstacles if obstacle.status == status]

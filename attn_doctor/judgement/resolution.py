@@ -229,13 +229,14 @@ def _within(on: str, least: str | None, last_major: int | None) -> bool:
 
 def refusal(machine: Machine, judged: BackendVerdict, row: Framework, version: str | None) -> str | None:
     """Why the framework would not take a backend that runs: no name for it, or a version that it does not accept."""
-    from attn_doctor.judgement import words
-    from attn_doctor.knowledge.requirements import requirement, satisfies
-
     if judged.name not in row.words:
+        from attn_doctor.judgement import words
+
         return f"{words.named(row, version)} has no name for it"
     if version is None:
         return None
+    from attn_doctor.knowledge.requirements import requirement, satisfies
+
     torch = requirement(row.distribution, version, "torch")
     if machine.torch and torch and not satisfies(machine.torch.version, torch.specifier):
         if judged.name == "eager" and "eager" in (torch.otherwise or ""):

@@ -13,6 +13,8 @@ import msgspec
 T = TypeVar("T")
 
 FOLDER = os.path.dirname(__file__)
+# the files of the tables that this process has read
+READ: set[str] = set()
 
 
 def load(name: str, shape: type[T]) -> T:
@@ -35,5 +37,7 @@ def rows(name: str, shape: type[T]) -> tuple[T, ...]:
 
 @cache
 def _load(name: str, shape: Any) -> object:
-    with open(os.path.join(FOLDER, f"{name}.json"), "rb") as file:
+    path = os.path.join(FOLDER, f"{name}.json")
+    READ.add(path)
+    with open(path, "rb") as file:
         return msgspec.json.decode(file.read(), type=shape)

@@ -222,11 +222,9 @@ def _keep(question: Sequence[object], asking: Asking, answer: Any, besides: Sequ
 
 
 def _own_files() -> list[str]:
-    """What judged: modules and tables of attn-doctor. Another one judges anew."""
+    """What judged: the modules of attn-doctor. Another one judges anew."""
     modules = [module for name, module in [*sys.modules.items()] if name.partition(".")[0] == "attn_doctor"]
-    found = [file for module in modules if (file := getattr(module, "__file__", None))]
-    tables = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "knowledge")
-    return found + [os.path.join(tables, name) for name in os.listdir(tables) if name.endswith(".json")]
+    return [file for module in modules if (file := getattr(module, "__file__", None))]
 
 
 def _of_this(question: Sequence[object]) -> list[Any]:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from attn_doctor.discovery import discover
-
 if TYPE_CHECKING:
     from attn_doctor.machine.facts import AnyReading
     from attn_doctor.machine.host import Host
@@ -65,5 +63,7 @@ class Probe(msgspec.Struct, frozen=True):
 @cache
 def probes() -> dict[str, Probe]:
     """Every probe of the folder, by name, sorted."""
+    from attn_doctor.discovery import discover
+
     found: list[Probe] = [module.PROBE for module in discover(__package__ + ".probes")]
     return {probe.name: probe for probe in sorted(found, key=lambda probe: probe.name)}

@@ -408,3 +408,10 @@ def test_where_files_do_not_tell_the_driver_has_to_be_asked(files: dict[str, Any
 def test_no_driver_is_no_answer_from_files() -> None:
     assert driver.from_files(Described({})) is None
     assert driver.from_files(Described({"/proc/driver/nvidia/version": REFUSED})) is None
+
+
+def test_every_table_that_was_read_is_seen_to_change() -> None:
+    here._resolution((None, None, (), "transformers"), Described({}))
+    read = {os.path.basename(path) for path in here._besides()}
+    assert {"attention.json", "frameworks.json", "packages_watched.json"} <= read
+    assert all(os.path.isfile(path) for path in here._besides() if path.endswith(".json"))

@@ -16,6 +16,7 @@ from attn_doctor.machine.probes.system import System
 from attn_doctor.machine.target import Distribution, Target, distributions
 
 METADATA = ("METADATA", "PKG-INFO")
+STATED = ("__version__", "cuda", "hip", "rocm", "xpu", "git_version")
 CMAKE = "share/cmake/Torch/TorchConfig.cmake"
 LIBRARY = "lib/libtorch_cuda.so"
 LONGEST_NAME = 40  # of an installer
@@ -51,9 +52,8 @@ class TorchDist(msgspec.Struct, frozen=True):
 
 def parse_version_py(text: str) -> dict[str, str | None]:
     """The assignments of torch/version.py: __version__, cuda, hip, xpu, git_version; None where it says None."""
-    name = r"^(__version__|cuda|hip|rocm|xpu|git_version)\s*(?::[^=\n]*)?"
-    pattern = name + r"=\s*(?:(['\"])([^'\"\n]*)\2|None)[ \t\r]*(?:#.*)?$"
-    return {match[1]: match[3] for match in re.finditer(pattern, text, re.MULTILINE)}
+    pattern = r"^(\w+)\s*(?::[^=\n]*)?=\s*(?:(['\"])([^'\"\n]*)\2|None)[ \t\r]*(?:#.*)?$"
+    return {match[1]: match[3] for match in re.finditer(pattern, text, re.MULTILINE) if match[1] in STATED}
 
 
 def parse_abi(text: str) -> bool | None:
