@@ -4,6 +4,7 @@ python scripts/benchmark_resolve.py PYTHON [--rounds N]
 
 PYTHON is an interpreter with torch; attn-doctor and what it needs are taken from where this runs. Every sample is a
 process of its own; cases of one round follow each other, so that noise which lasts longer than a round strikes all.
+Beside other work, as root: chrt -f 1 taskset -c 1 python scripts/benchmark_resolve.py PYTHON
 """
 
 from __future__ import annotations
@@ -53,9 +54,10 @@ process of its own. Made by `python scripts/benchmark_resolve.py PYTHON`.
 ([how](adr/0010-a-remembered-resolution.md)). *The first time*: the cache folder is empty; every file is read and judged
 anew, and the answer written down. The first process after a change pays the same.
 
-A bare interpreter has imported nothing; half of what it pays the first time is for what the rows below it import, and
-that is not ours to make shorter. A usual script has most of it: {usual}.
-A torch brings the rest.
+A bare interpreter has imported nothing; the greater half of what it pays the first time is for what the row below it
+imports, and that is not ours to make shorter. A usual script has most of that already, and torch brings the rest:
+
+    {usual}
 
 ## Where
 
@@ -96,11 +98,16 @@ def main() -> None:
     rows = [row(case.name, samples[case.name]) for case in CASES]
     where = f"{processor()}, {os.cpu_count()} cores, {platform.system()}, Python {version(options.python)}, "
     where += f"{options.rounds} rounds, {dt.datetime.now(tz=dt.timezone.utc).date()}, no GPU, "
-    where += f"load average {os.getloadavg()[0]:.1f} at the end"
+    where += f"load average {os.getloadavg()[0]:.1f} at the end{priority()}"
     table = "\n".join(["| | wall | CPU | least CPU |", "| --- | --- | --- | --- |", *rows])
-    usual = USUAL.removeprefix("import ")
-    PAGE.write_text(TEXT.format(table=table, where=where, usual=usual), encoding="utf-8")
+    PAGE.write_text(TEXT.format(table=table, where=where, usual=USUAL), encoding="utf-8")
     print(PAGE.read_text(encoding="utf-8"))
+
+
+def priority() -> str:
+    """Whether nobody else could take the core meanwhile; Linux alone knows."""
+    ask = getattr(os, "sched_getscheduler", None)
+    return ", real-time priority" if ask and ask(0) in (os.SCHED_FIFO, os.SCHED_RR) else ""
 
 
 def row(name: str, samples: list[tuple[float, float]]) -> str:

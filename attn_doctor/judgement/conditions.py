@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from attn_doctor.judgement.backend import Obstacle
 from attn_doctor.judgement.need import FEATURES
-from attn_doctor.knowledge import cuda
 from attn_doctor.knowledge.attention import Demands, Exclusion
 from attn_doctor.knowledge.capability import capability
 from attn_doctor.knowledge.versions import numbers, public
@@ -76,6 +75,7 @@ def driver(machine: Machine) -> Iterator[Obstacle]:
         yield Obstacle("blocked", f"the driver does not answer: {machine.driver.fault}")
     elif machine.torch and machine.torch.cuda and not machine.driver_serves:
         from attn_doctor.judgement import torch_choice
+        from attn_doctor.knowledge import cuda
 
         floor = cuda.driver_floor(machine.torch.cuda, machine.os)
         move = torch_choice.best(machine)

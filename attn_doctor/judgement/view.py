@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from attn_doctor.knowledge import capability, cuda
+from attn_doctor.knowledge import capability
 from attn_doctor.knowledge.versions import digits, numbers
 from attn_doctor.machine.facts import Known, Unknown
 
@@ -218,6 +218,8 @@ class Machine:
             return False
         if torch.arch_list is not None:
             return not capability.covers(torch.arch_list, gpu.compute_capability)
+        from attn_doctor.knowledge import cuda
+
         # an unknown build still cannot hold code that its nvcc could not make
         possible = cuda.nvcc_archs(torch.cuda)
         return possible is not None and too_old_for(possible, gpu.compute_capability)
@@ -234,6 +236,8 @@ def driver_runs(driver: str, runtime: str, os: str) -> bool:
 
     True where the floor is not established: silence beats a wrong no.
     """
+    from attn_doctor.knowledge import cuda  # a machine without a GPU does without
+
     floor = cuda.driver_floor(runtime, os)
     return floor is None or numbers(driver) >= numbers(floor)
 

@@ -6,7 +6,6 @@ import re
 
 import msgspec
 
-from attn_doctor.knowledge import cuda
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Host
 from attn_doctor.machine.probe import Edit, Probe, WhatIf
@@ -27,6 +26,8 @@ class Driver(msgspec.Struct, frozen=True):
 
 def parse_proc_version(text: str) -> tuple[str, bool] | None:
     """Version and openness from 'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.144.03  Release ...'."""
+    if not text:
+        return None
     match = re.search(r"^NVRM version:.*?\s(\d{3,}(?:\.\d+)+)\b", text, re.MULTILINE)
     return (match[1], "Open Kernel Module" in text) if match else None
 
@@ -77,6 +78,8 @@ def _driver(edit: Edit, _key: str, value: str) -> None:
 
 def imagined(edit: Edit, version: str) -> Driver:
     """A driver of that version, with the CUDA it speaks by the table."""
+    from attn_doctor.knowledge import cuda
+
     system = edit.readings.get("system")
     os = system.value.os if isinstance(system, Known) else "linux"
     return Driver(version, cuda.cuda_of_driver(version, os))

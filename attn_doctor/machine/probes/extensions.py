@@ -115,13 +115,13 @@ class Extensions(msgspec.Struct, frozen=True):
 
 def highest(names: Iterator[str]) -> dict[str, str]:
     """{'GLIBC': '2.14', 'GLIBCXX': '3.4.21'} from 'GLIBC_2.2.5', 'GLIBC_2.14', 'GLIBCXX_3.4.21'."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for name in names:
         family, _, number = name.partition("_")
         family, number = NAMED_VERSIONS.get(name, (family, number))
         if family in ("GLIBC", "GLIBCXX", "CXXABI") and number[:1].isdigit():
-            found[family] = max(found.get(family, "0"), number, key=numbers)
-    return dict(sorted(found.items()))
+            found.setdefault(family, []).append(number)
+    return {family: max(found[family], key=numbers) for family in sorted(found)}
 
 
 def string_abi(symbols: tuple[bytes, ...]) -> bool | None:

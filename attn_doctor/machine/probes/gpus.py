@@ -7,7 +7,6 @@ from typing import Annotated
 
 import msgspec
 
-from attn_doctor.knowledge import cuda
 from attn_doctor.knowledge.versions import digits, numbers
 from attn_doctor.machine.facts import Absent, Known, Reading, Unknown
 from attn_doctor.machine.host import CannotLook, Completed, Host, join, run
@@ -199,6 +198,7 @@ def _store(edit: Edit, listed: list[Gpu]) -> None:
 
 
 def _set_gpu(edit: Edit, _key: str, value: str) -> None:
+    from attn_doctor.knowledge import cuda
     from attn_doctor.knowledge import gpus as products
 
     before = _listed(edit) if "gpu" in edit.given else []
