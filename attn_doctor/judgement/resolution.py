@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attn_doctor.judgement.need import Need
+    from attn_doctor.judgement.view import Machine
     from attn_doctor.knowledge.frameworks import Framework
     from attn_doctor.machine.probes.gpus import Gpu
 
@@ -201,7 +202,7 @@ def _judged(machine: Machine, one: str, need: Need) -> BackendVerdict:
         return quick
     # unless whose files may be installed is what decides: then nothing is named that `install` would refuse
     held = judge(whole, machine, need)
-    free = judge(whole, Machine(machine.facts), need)
+    free = judge(whole, type(machine)(machine.facts), need)
     return held if held.status != free.status else quick
 
 

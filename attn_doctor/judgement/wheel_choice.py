@@ -17,7 +17,7 @@ from attn_doctor.wheels.resolve import TWO_SERIES, Key, is_compiled
 from attn_doctor.wheels.resolve import fitting as published
 
 if TYPE_CHECKING:
-    from attn_doctor.judgement.report import Status
+    from attn_doctor.judgement.verdict import Status
     from attn_doctor.judgement.view import Machine
     from attn_doctor.knowledge.torch_builds import Build
     from attn_doctor.machine.probes.gpus import Gpu
