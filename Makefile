@@ -28,10 +28,10 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 	@touch $@
 
 test: dev check  ## install, lint, type-check and run every test
-	$(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 fuzz: dev  ## the properties on fresh random examples
-	HYPOTHESIS_PROFILE=fresh $(BIN)/python -m pytest -n 3 --dist loadgroup -m hypothesis $(ARGS)
+	HYPOTHESIS_PROFILE=fresh $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m hypothesis $(ARGS)
 
 check: dev  ## lint, format and types
 	$(BIN)/ruff check .

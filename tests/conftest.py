@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 # several tests run torch at a time: threads that spin while they wait would keep the others from working
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# what is compiled is kept: the tests themselves for the next run, modules for the next process
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # the same examples each time: what turns red is the change's fault; `make fuzz` looks for examples that nobody had yet
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("fresh", derandomize=False, deadline=None)
@@ -61,3 +65,13 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ran]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`make golden`."""
     parser.addoption("--golden", action="store_true", help="write the golden reports anew")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadgroup`, as `make test` has it: files are dealt out whole."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from shares import ByFile
+
+    return ByFile(config, log)

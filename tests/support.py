@@ -12,11 +12,12 @@ from typing import Any
 from attn_doctor.machine.host import CannotLook, Completed, Failed, RecordedHost, RecordingHost
 from attn_doctor.machine.target import Target
 
-# Variables of the developer's shell that would change an answer. PIP_* and UV_* stay: installers need them.
+# Variables of the developer's shell that would change an answer, or make each process compile its modules anew.
+# PIP_* and UV_* stay: installers need them.
 UNCLEAN = {
     *("CC", "CI", "COLUMNS", "CONDA_DEFAULT_ENV", "CONDA_PREFIX", "CXX", "FAKE_NVML", "FORCE_COLOR", "GITHUB_ACTIONS"),
     *("LD_LIBRARY_PATH", "LD_PRELOAD", "MAX_JOBS", "NO_COLOR", "NVCC_THREADS", "PYTHONHOME", "PYTHONNOUSERSITE"),
-    *("PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV", "container"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV", "container"),
 }
 UNCLEAN_PREFIXES = ("ATTN_DOCTOR_", "CUDA_", "FLASH_ATT", "KUBERNETES_", "NVIDIA_", "PYTORCH_", "TORCH_")
 TIMEOUT_S = 120
