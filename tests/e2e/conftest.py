@@ -41,11 +41,16 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_venv(tmp_path_factory.mktemp("plain") / "venv")
 
 
+def own_uv() -> str | None:
+    """The uv beside the Python that runs the tests, or else the one on the PATH."""
+    beside_us = os.path.join(os.path.dirname(sys.executable), "uv")
+    return beside_us if os.path.exists(beside_us) else shutil.which("uv")
+
+
 @pytest.fixture(scope="session")
 def uv_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `uv venv` makes: no pip in it."""
-    beside_us = os.path.join(os.path.dirname(sys.executable), "uv")
-    uv = beside_us if os.path.exists(beside_us) else shutil.which("uv")
+    uv = own_uv()
     if uv is None:
         pytest.skip("uv is not installed")
     folder = tmp_path_factory.mktemp("uv") / "venv"
@@ -84,10 +89,7 @@ def torch_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def install_torch(folder: Path) -> None:
     make_venv(folder, "--clear")
-    command = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"torch=={TORCH}"]
-    done = subprocess.run(
-        [*map(str, command)], env=clean_environment(), capture_output=True, text=True, timeout=900, check=False
-    )
+    done = installed([folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"torch=={TORCH}"])
     if "No matching distribution" in done.stderr or "Could not find a version" in done.stderr:
         pytest.skip(f"pip finds no torch {TORCH} here")
     assert done.returncode == 0, done.stderr
@@ -103,17 +105,25 @@ def framework_venv(tmp_path_factory: pytest.TempPathFactory, torch_venv: Path) -
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(torch_venv, folder, copy_function=os.link, symlinks=True)
-            wanted = [f"transformers=={TRANSFORMERS}", f"diffusers=={DIFFUSERS}", "numpy"]
-            installed = subprocess.run(
-                [folder / "bin/python", "-m", "pip", "install", "--quiet", "--no-compile", *wanted],
-                env=clean_environment(),
-                capture_output=True,
-                text=True,
-                timeout=600,
-                check=False,
-            )
-            if "No matching distribution" in installed.stderr or "Could not find a version" in installed.stderr:
-                pytest.skip(f"pip finds no transformers {TRANSFORMERS} here")
-            assert installed.returncode == 0, installed.stderr
+            install_frameworks(folder)
             done.touch()
     return folder
+
+
+def install_frameworks(folder: Path) -> None:
+    """By uv, which takes a second where pip takes half a minute; by pip where uv is not there or finds less."""
+    wanted = [f"transformers=={TRANSFORMERS}", f"diffusers=={DIFFUSERS}", "numpy"]
+    python, uv = folder / "bin/python", own_uv()
+    if uv and installed([uv, "pip", "install", "--quiet", "--python", python, *wanted]).returncode == 0:
+        return
+    done = installed([python, "-m", "pip", "install", "--quiet", "--no-compile", *wanted])
+    if "No matching distribution" in done.stderr or "Could not find a version" in done.stderr:
+        pytest.skip(f"pip finds no transformers {TRANSFORMERS} here")
+    assert done.returncode == 0, done.stderr
+
+
+def installed(command: list[object]) -> subprocess.CompletedProcess[str]:
+    """A long installation that ended, one way or the other."""
+    return subprocess.run(
+        [*map(str, command)], env=clean_environment(), capture_output=True, text=True, timeout=900, check=False
+    )
