@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +14,12 @@ from attn_doctor.machine import whatif
 from attn_doctor.plan import choose
 from attn_doctor.plan.request import Request
 from plan.cases import A100, LAPTOP, MACHINES, commands, kinds, other, plan
+
+if TYPE_CHECKING:
+    from attn_doctor.judgement.need import Need
+    from attn_doctor.judgement.report import Report
+    from attn_doctor.machine.gather import Facts
+    from attn_doctor.plan.plan import Plan
 
 
 def test_an_official_wheel() -> None:
@@ -145,16 +152,27 @@ def test_a_triton_for_windows_comes_by_name() -> None:
     assert (one.package, one.version) == ("triton-windows", "3.4.0")
 
 
+@cache
+def judged(name: str) -> tuple[Facts, Need, Report]:
+    """A machine, what is needed on it, and the verdict: what is found out of it once serves several tests."""
+    machine = MACHINES[name]
+    facts, need = whatif.simulate(machine["simulate"]), needs.parse(machine.get("need", []))
+    return facts, need, check(facts, need)
+
+
+@cache
+def plans(name: str) -> dict[str, Plan]:
+    """The plan for each backend on that machine."""
+    facts, need, _ = judged(name)
+    return {backend: choose.plan(facts, backend, Request(), need) for backend in backends()}
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_status_and_plan_agree_on_every_machine(name: str) -> None:
     """installable: a plan that can be carried out; blocked and unsupported: none; ready: nothing to do."""
-    machine = MACHINES[name]
-    facts = whatif.simulate(machine["simulate"])
-    need = needs.parse(machine.get("need", []))
-    statuses = {verdict.name: verdict for verdict in check(facts, need).backends}
+    statuses = {verdict.name: verdict for verdict in judged(name)[2].backends}
     wrong: dict[str, Any] = {}
-    for backend in backends():
-        one = choose.plan(facts, backend, Request(), need)
+    for backend, one in plans(name).items():
         status = statuses[backend].status
         agrees = one.possible == (status in ("ready", "installable")) and (status == "ready") == (
             one.method == "none" and one.possible
@@ -166,12 +184,9 @@ def test_status_and_plan_agree_on_every_machine(name: str) -> None:
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_plan_that_is_carried_out_leaves_the_backend_ready_and_no_new_error(name: str) -> None:
-    machine = MACHINES[name]
-    facts = whatif.simulate(machine["simulate"])
-    need = needs.parse(machine.get("need", []))
-    errors = {finding.code for finding in check(facts, need).findings if finding.severity == "error"}
-    for backend in backends():
-        one = choose.plan(facts, backend, Request(), need)
+    facts, need, before = judged(name)
+    errors = {finding.code for finding in before.findings if finding.severity == "error"}
+    for backend, one in plans(name).items():
         if not one.steps or not one.possible:
             continue
         after = check(whatif.apply(facts, [*choose.assignments(one)]), need)
@@ -187,10 +202,10 @@ HELPERS = {"AD315"}
 @pytest.mark.parametrize("name", MACHINES)
 def test_no_step_can_move_torch_by_accident(name: str) -> None:
     """Every installation is without dependencies, or under a constraint, or of torch itself into an empty place."""
-    machine = MACHINES[name]
-    facts = whatif.simulate(machine["simulate"])
-    for backend in backends():
-        for step in choose.plan(facts, backend, Request(), needs.parse([])).steps:
+    facts, need, _ = judged(name)
+    without = needs.parse([])
+    for backend, one in plans(name).items():
+        for step in (one if need == without else choose.plan(facts, backend, Request(), without)).steps:
             if step.kind in ("install", "build") and step.id not in ("torch", "pip"):
                 assert {"--no-deps", "--constraint", "--freeze-installed"} & set(step.command), step
 
