@@ -153,7 +153,10 @@ def unpack(wheel: Path, site: Path) -> None:
 def put_pip_in(folder: Path) -> None:
     """The pip that Python carries with it."""
     (wheel,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
-    unpack(wheel, next((folder / "lib").glob("python*/site-packages")))
+    site = next((folder / "lib").glob("python*/site-packages"))
+    unpack(wheel, site)
+    # once here, and not by each call of pip in each copy
+    subprocess.run([sys.executable, "-m", "compileall", "-q", site / "pip"], env=clean_environment(), check=True)
 
 
 def put_in(folder: Path) -> None:
