@@ -26,7 +26,6 @@ TINY = Config(name="tiny", layers=2, heads=4, width=64, vocabulary=500, padded_v
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 # one compiler at a time, which needs no processes of its own
 CHEAPLY = {**ONE_THREAD, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-pytestmark = pytest.mark.xdist_group("torch")
 
 
 def trained(python: str, subjects: list[str], own: str | None = None, **options: Any) -> Training:
