@@ -189,7 +189,7 @@ def test_a_hang_ends_with_the_time_that_a_case_may_take(torch_python: str, name:
     assert (row.status, row.reason) == ("hung", "no answer in 5 s")
 
 
-@pytest.mark.parametrize("name", ["only_half", "no_gradient"])
+@pytest.mark.parametrize("name", ["only_half", "no_gradient", "compiler_refuses"])
 def test_a_case_that_is_refused_is_no_fault(tried: Try, name: str) -> None:
     """On a GPU the same words come from flash-attn for fp32, and SageAttention gives no gradient."""
     rows = tried(name)

@@ -22,6 +22,8 @@ NO_MEMORY = re.compile(
 )
 # after these nothing in the process can be believed
 SPOILS = re.compile(r"CUDA error|HIP error|\[CUDA\]|illegal memory|misaligned|device-side assert|CUDNN_STATUS")
+# cuBLAS and cuDNN say so of a dtype that this GPU has not: bf16 on a P100 (pytorch/pytorch #57773); it does no harm
+NOT_FOR_IT = re.compile(r"_STATUS_(?:NOT_SUPPORTED|ARCH_MISMATCH)")
 # how sdpa says that none of the kernels it may take is for these inputs
 NONE_TAKES = re.compile(r"No available kernel|No viable backend")
 # how backends say that a case is none of theirs: "FlashAttention only support fp16 and bf16 data type"
@@ -60,15 +62,22 @@ def limit() -> None:
 
 def raised(error: Exception) -> dict:
     """What an exception says: no memory, a case that the backend does not take, or a fault."""
+    within = getattr(
+        error, "inner_exception", None
+    )  # torch.compile's begin with "backend='inductor' raised:" and no more
+    if isinstance(within, Exception):
+        return raised(within)
     text = str(error).strip()
     said = f"{type(error).__name__}: {text.partition(chr(10))[0]}".rstrip(": ")
     if isinstance(error, Refused):
         return {"status": "refused", "reason": text.partition("\n")[0]}
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or NO_MEMORY.search(text):
         return {"status": "no memory", "reason": said}
-    if SPOILS.search(said):
+    if not NOT_FOR_IT.search(said) and SPOILS.search(said):
         return {"status": "failed", "reason": said, "spoilt": True}
-    refused = isinstance(error, NotImplementedError) or NONE_TAKES.search(said) or REFUSES.search(said)
+    refused = isinstance(error, NotImplementedError) or any(
+        words.search(said) for words in (NOT_FOR_IT, NONE_TAKES, REFUSES)
+    )
     return {"status": "refused" if refused else "failed", "reason": said}
 
 
