@@ -73,12 +73,24 @@ def raised(error: Exception) -> dict:
         return {"status": "refused", "reason": text.partition("\n")[0]}
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or NO_MEMORY.search(text):
         return {"status": "no memory", "reason": said}
-    if not NOT_FOR_IT.search(said) and SPOILS.search(said):
+    if not NOT_FOR_IT.search(said) and (SPOILS.search(said) or lost()):
         return {"status": "failed", "reason": said, "spoilt": True}
     refused = isinstance(error, NotImplementedError) or any(
         words.search(said) for words in (NOT_FOR_IT, NONE_TAKES, REFUSES)
     )
     return {"status": "refused" if refused else "failed", "reason": said}
+
+
+def lost() -> bool:
+    """Whether the GPU answers this process no more, in whatever words that was said: not every package says 'CUDA error'."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return False
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return True
+    return False
 
 
 def here() -> dict:
