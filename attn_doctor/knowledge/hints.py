@@ -1,9 +1,13 @@
 """What helps without FlashAttention: the calls by torch release, and the GPUs from which on they gain something."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from attn_doctor.knowledge.tables import load
 from attn_doctor.knowledge.versions import numbers, public
+
+ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
 
 
 class Api(msgspec.Struct, frozen=True):
@@ -58,6 +62,14 @@ def api(name: str, torch: str) -> Api | None:
     """The call for that torch; None where it has none."""
     have = numbers(public(torch))
     return next((row for row in table().apis if row.name == name and have >= numbers(row.since)), None)
+
+
+def allocator_variable(name: str, environment: Mapping[str, str]) -> str:
+    """What to set for the allocator, where that torch documents `name`: an older one that is set is read before it.
+
+    Seen with torch 2.13.0: of CUDA's, HIP's and the common name the first that is set is read, and no other.
+    """
+    return next((one for one in ALLOCATOR if environment.get(one)), name)
 
 
 def floor(name: str) -> str:

@@ -45,10 +45,11 @@ def segments(hello: Mapping[str, Any]) -> dict[str, str]:
     where = "windows" if sys.platform == "win32" else "wsl" if _under_wsl() else str(hello.get("capability"))
     if api is None or not hints.has_expandable_segments(where):
         return {}
-    have = os.environ.get(api.value, "")
+    name = hints.allocator_variable(api.value, os.environ)
+    have = os.environ.get(name, "")
     if "expandable_segments" in have:
         return {}
-    return {api.value: ",".join(filter(None, (have, "expandable_segments:True")))}
+    return {name: ",".join(filter(None, (have, "expandable_segments:True")))}
 
 
 def _reaches(hello: Mapping[str, Any], floor: str) -> bool:

@@ -85,6 +85,13 @@ def test_the_name_that_that_torch_heeds(torch: str, name: str) -> None:
     assert snippets(AMPERE, f"torch={torch}")["expandable_segments"] == f"export {name}=expandable_segments:True"
 
 
+def test_and_where_the_older_name_is_set_that_one() -> None:
+    """torch 2.13.0 reads it before the newer one, and then the newer one no more."""
+    found = snippets(AMPERE, "torch=2.13.0", environment={"PYTORCH_CUDA_ALLOC_CONF": "max_split_size_mb:128"})
+    wanted = "export PYTORCH_CUDA_ALLOC_CONF=max_split_size_mb:128,expandable_segments:True"
+    assert found["expandable_segments"] == wanted
+
+
 @pytest.mark.parametrize(
     ("keys", "environment"),
     [

@@ -374,3 +374,16 @@ def test_the_variable_goes_by_the_release_of_torch(monkeypatch: pytest.MonkeyPat
     assert devices.segments(new) == {"PYTORCH_ALLOC_CONF": "max_split_size_mb:128,expandable_segments:True"}
     monkeypatch.setenv("PYTORCH_ALLOC_CONF", "expandable_segments:True")
     assert devices.segments(new) == {}, "they are on already"
+
+
+@pytest.mark.parametrize("name", ["PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"])
+def test_and_is_one_that_torch_reads_beside_what_the_user_set(
+    torch_python: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF"):
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, "max_split_size_mb:128")
+    told = devices.segments({**HELLO, "torch": "2.13.0", "capability": "9.0"})
+    asked = "import torch; print(torch._C._accelerator_getAllocatorSettings())"
+    read = subprocess.run([torch_python, "-c", asked], env={**os.environ, **told}, capture_output=True, check=True)
+    assert read.stdout.decode().strip() == "max_split_size_mb:128,expandable_segments:True"

@@ -20,4 +20,6 @@ def advise(machine: Machine, _ready: frozenset[str]) -> Hint | None:
     if not machine.capabilities or not all(hints.has_expandable_segments(one) for one in machine.capabilities):
         return None
     text = "fewer out-of-memory errors that say 'reserved but unallocated'; set it before Python starts"
-    return Hint(SETTING, text, f"export {api.value}={SETTING}:True", api.source)
+    name = hints.allocator_variable(api.value, machine.environment)
+    value = ",".join(filter(None, (machine.environment.get(name), f"{SETTING}:True")))
+    return Hint(SETTING, text, f"export {name}={value}", api.source)
