@@ -211,6 +211,12 @@ def test_after_an_error_of_cuda_each_case_gets_a_process_that_can_be_believed(to
     assert len(found.rows) == 5
 
 
+def test_fp32_is_fp32_where_the_environment_asks_for_tf32(torch_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As NVIDIA's containers do."""
+    monkeypatch.setenv("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1")
+    assert {row.status for row in own(torch_python, "in_tf32").rows} == {"right"}
+
+
 def test_a_gpu_that_torch_does_not_see_is_said_and_accuses_nobody(torch_python: str) -> None:
     with pytest.raises(NoAnswer, match="sees no GPU"):
         verify(torch_python, ["sdpa"], device="cuda", seed=1, quick=True)

@@ -230,5 +230,11 @@ def slip(q, k, v, causal, mask):
     return q[99]
 
 
+def in_tf32(q, k, v, causal, mask):
+    if torch.get_float32_matmul_precision() != "highest":
+        raise ValueError("fp32 is not what is computed in")
+    return right(q, k, v, causal, mask)
+
+
 def spoils(q, k, v, causal, mask):
     raise RuntimeError("CUDA error: an illegal memory access was encountered")

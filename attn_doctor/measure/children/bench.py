@@ -293,4 +293,7 @@ DO = {"first": first, "block": block, "fits": fits}
 
 if __name__ == "__main__":
     limit()
+    torch.set_float32_matmul_precision(
+        "highest"
+    )  # as in verify.py: fp32 of one backend, TF32 of another are no comparison
     serve(here, answer)

@@ -307,4 +307,5 @@ def dropped_backward(case: dict) -> dict:
 
 
 if __name__ == "__main__":
+    torch.set_float32_matmul_precision("highest")  # NVIDIA's containers set TORCH_ALLOW_TF32_CUBLAS_OVERRIDE
     serve(hello, answer)
