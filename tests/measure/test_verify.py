@@ -5,6 +5,8 @@ With the real torch of the package index on the CPU; skipped where the tests hav
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from attn_doctor.errors import NoAnswer
 from attn_doctor.measure.cases import Case, cases
-from attn_doctor.measure.child import Child
+from attn_doctor.measure.child import FOLDER, Child
 from attn_doctor.measure.verify import PATIENT, SCRIPT, Row, Verification, judged, subjects_of, summed, verify
 
 WRONG = Path(__file__).parent / "wrong_kernels.py"
@@ -262,6 +264,24 @@ def test_sdpa_says_what_it_took_and_torch_says_why_not_another(child: Child) -> 
     assert answer["not_taken"] == {"flash": "Both fused kernels do not support non-zero dropout."}
     plain = child.ask({**listed[0].question(), "record": True}, 120)
     assert (plain["kernel"], plain["not_taken"]) == ("flash", {})
+
+
+NESTED = """
+import inspect, json, re, sys
+sys.path.insert(0, sys.argv[1])
+import verify
+from torch.nested._internal import sdpa
+listed = re.search(r"ordering = \\((.*?)\\)", inspect.getsource(sdpa._select_sdp_backend), re.S)[1]
+torchs = [name.partition("_")[0].lower() for name in re.findall(r"SDPBackend\\.(\\w+)", listed)]
+print(json.dumps([verify.NESTED, torchs]))
+"""
+
+
+def test_nested_tensors_have_an_order_of_their_own(torch_python: str) -> None:
+    """On a Hopper torch prefers cuDNN's kernel, but not for them: it must not be said that this one was passed over."""
+    said = subprocess.run([torch_python, "-c", NESTED, FOLDER], capture_output=True, check=True)
+    ours, torchs = json.loads(said.stdout)
+    assert ours == torchs
 
 
 def test_dropout_is_held_to_its_chance_and_its_mask(child: Child) -> None:

@@ -28,6 +28,7 @@ OPERATORS = {
 }
 NUMBERS = {0: "math", 1: "flash", 2: "efficient", 3: "cudnn"}
 TOLD_BY_LOG = "torch.nested._internal.sdpa"
+NESTED = ("flash", "efficient", "math", "cudnn")  # of nested tensors torch prefers them so, whatever the GPU is
 DROPPED_APART = 0.3  # of the variance that dropout must have: six deviations of it over the rows of a case
 SAME_MASK_APART = 0.05  # another mask in backward is off by the probability, 0.2
 
@@ -194,15 +195,17 @@ def choice(q, k, v, case: dict, names: list) -> dict:
     """Which kernel sdpa took, and torch's words on each that it prefers and did not take."""
     took = next((one for one, name in OPERATORS.items() if any(name in ran for ran in names)), "")
     took = took or ("math" if any("softmax" in ran for ran in names) else "")  # its parts, on a CPU
-    listed = preferred(case["device"])
+    listed = preferred(case)
     better = listed[: listed.index(took)] if took in listed else ()
     return {"kernel": took, "not_taken": {one: refusal(q, k, v, case, one) for one in better}}
 
 
-def preferred(device: str) -> tuple:
-    """The kernels as torch prefers them."""
-    if device == "cpu":
+def preferred(case: dict) -> tuple:
+    """The kernels as torch prefers them for a case."""
+    if case["device"] == "cpu":
         return ("flash", "math")
+    if case.get("lengths"):
+        return NESTED
     ask = getattr(torch._C, "_get_sdp_priority_order", None)  # noqa: SLF001 - torch 2.6 and newer say it there alone
     numbers = ask() if ask else (1, 2, 0, 3)
     return tuple(NUMBERS[one] for one in numbers if one in NUMBERS)
