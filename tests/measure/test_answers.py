@@ -46,6 +46,12 @@ def test_what_an_exception_says(answers: Any, said: str, status: str, spoilt: bo
     assert (found["status"], found.get("spoilt", False)) == (status, spoilt)
 
 
+def test_shared_memory_is_not_the_memory_of_the_gpu(answers: Any) -> None:
+    """As torch raises it where a kernel of FlexAttention needs more of it than a GeForce has."""
+    error = type("OutOfMemoryError", (RuntimeError,), {})("out of resource: triton_tem_fused_0 Required: 139776")
+    assert answers.raised(error)["status"] == "refused"
+
+
 def test_a_gpu_is_named_as_the_driver_names_it(answers: Any) -> None:
     place = {"pci_domain_id": 0, "pci_bus_id": 0x3B, "pci_device_id": 0}
     assert answers.card(SimpleNamespace(uuid="ab-12", **place)) == ["GPU-ab-12", "00000000:3b:00.0"]

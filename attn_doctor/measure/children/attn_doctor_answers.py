@@ -22,8 +22,9 @@ NO_MEMORY = re.compile(
 )
 # after these nothing in the process can be believed
 SPOILS = re.compile(r"CUDA error|HIP error|\[CUDA\]|illegal memory|misaligned|device-side assert|CUDNN_STATUS")
-# cuBLAS and cuDNN say so of a dtype that this GPU has not: bf16 on a P100 (pytorch/pytorch #57773); it does no harm
-NOT_FOR_IT = re.compile(r"_STATUS_(?:NOT_SUPPORTED|ARCH_MISMATCH)")
+# the GPU is not made for it, which does no harm: cuBLAS and cuDNN of a dtype, as bf16 on a P100 (pytorch/pytorch #57773);
+# Triton of a kernel with more shared memory than there is, which torch raises as an OutOfMemoryError (#180278)
+NOT_FOR_IT = re.compile(r"_STATUS_(?:NOT_SUPPORTED|ARCH_MISMATCH)|out of resource: ")
 # how sdpa says that none of the kernels it may take is for these inputs
 NONE_TAKES = re.compile(r"No available kernel|No viable backend")
 # how backends say that a case is none of theirs: "FlashAttention only support fp16 and bf16 data type"
@@ -62,22 +63,21 @@ def limit() -> None:
 
 def raised(error: Exception) -> dict:
     """What an exception says: no memory, a case that the backend does not take, or a fault."""
-    within = getattr(
-        error, "inner_exception", None
-    )  # torch.compile's begin with "backend='inductor' raised:" and no more
+    # torch.compile's own begin with "backend='inductor' raised:", and the line ends there
+    within = getattr(error, "inner_exception", None)
     if isinstance(within, Exception):
         return raised(within)
     text = str(error).strip()
     said = f"{type(error).__name__}: {text.partition(chr(10))[0]}".rstrip(": ")
     if isinstance(error, Refused):
         return {"status": "refused", "reason": text.partition("\n")[0]}
+    if NOT_FOR_IT.search(said):
+        return {"status": "refused", "reason": said}
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or NO_MEMORY.search(text):
         return {"status": "no memory", "reason": said}
-    if not NOT_FOR_IT.search(said) and (SPOILS.search(said) or lost()):
+    if SPOILS.search(said) or lost():
         return {"status": "failed", "reason": said, "spoilt": True}
-    refused = isinstance(error, NotImplementedError) or any(
-        words.search(said) for words in (NOT_FOR_IT, NONE_TAKES, REFUSES)
-    )
+    refused = isinstance(error, NotImplementedError) or NONE_TAKES.search(said) or REFUSES.search(said)
     return {"status": "refused" if refused else "failed", "reason": said}
 
 
