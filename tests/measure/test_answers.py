@@ -38,6 +38,7 @@ def answers() -> Any:
         ("Cannot allocate memory", "no memory", False),
         ("No viable backend for scaled_dot_product_attention was found.", "refused", False),
         ("FlashAttention only support fp16 and bf16 data type", "refused", False),
+        ("Expected mha_graph.execute(handle, pack, room).is_good() to be true, but got false.", "failed", False),
         ("the sky fell", "failed", False),
     ],
 )
