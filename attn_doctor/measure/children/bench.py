@@ -6,6 +6,7 @@ layout it takes by itself, so that no copy of a layout is counted.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import time
@@ -49,6 +50,7 @@ RESULTS: dict = {}
 
 def forget() -> None:
     KEPT.clear()
+    gc.collect()  # an error of torch.compile's holds its frames in a ring, and they the inputs
     give_back()
 
 
