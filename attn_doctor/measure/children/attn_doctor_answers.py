@@ -97,11 +97,16 @@ def lost() -> bool:
 
 
 def here() -> dict:
-    """Torch, and the first GPU that it sees, with what the driver knows it by. Sizes in bytes."""
+    """Torch, and the first GPU that it sees, with what the driver knows it by. Sizes in bytes.
+
+    From then on no more than the memory of the GPU is taken: drivers for Windows lend that of the machine besides, under
+    WSL too, and what does not fit would be slow and called large (microsoft/WSL #11050).
+    """
     import torch
 
     found = {"torch": torch.__version__, "cuda": torch.cuda.is_available(), "threads": torch.get_num_threads()}
     if found["cuda"]:
+        torch.cuda.set_per_process_memory_fraction(1.0, 0)
         properties = torch.cuda.get_device_properties(0)
         found.update(name=properties.name, memory_bytes=properties.total_memory)
         found["capability"] = "{}.{}".format(*torch.cuda.get_device_capability(0))
