@@ -28,7 +28,7 @@ def python_path(host: Host) -> tuple[str, ...]:
 
 
 def _named(host: Host, site: str) -> Iterator[str]:
-    for entry in host.list_dir(site):
+    for entry in _listed(host, site):
         if entry.endswith(".pth") and not entry.startswith("."):
             yield from _lines(host, site, _text(host, join(site, entry)))
         elif entry.startswith("__editable___") and entry.endswith("_finder.py"):
@@ -50,6 +50,13 @@ def _mapped(host: Host, text: str) -> Iterator[str]:
         folder, _, last = place.replace("\\\\", "/").rpartition("/")
         if last == name and host.is_dir(folder):
             yield folder
+
+
+def _listed(host: Host, site: str) -> tuple[str, ...]:
+    try:
+        return host.list_dir(site)
+    except CannotLook:  # the probes say so, each of what it looks for
+        return ()
 
 
 def _text(host: Host, path: str) -> str:
