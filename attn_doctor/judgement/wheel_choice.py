@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attn_doctor.judgement import built_here, source_build, toolkit_choice, torch_bonds, torch_choice
+from attn_doctor.judgement import built_here, source_build, toolkit_choice, torch_bonds, torch_choice, xformers_beside
 from attn_doctor.judgement.allowed import INDEX, listed, sources_of
 from attn_doctor.judgement.backend import Obstacle
 from attn_doctor.knowledge import torch_builds
@@ -49,7 +49,8 @@ def fits(machine: Machine, gpu: Gpu | None, package: str, series: str = "2") -> 
 
 def fitting(machine: Machine, package: str, where: Key, series: str = "2") -> tuple[Wheel, ...]:
     """Those that load there and may be installed on this machine, best first."""
-    return published(package, where, series, machine.allowed.sources if machine.allowed else None)
+    found = published(package, where, series, machine.allowed.sources if machine.allowed else None)
+    return tuple(xformers_beside.preferred(machine, found))
 
 
 def refused(machine: Machine, package: str, where: Key, series: str = "2") -> tuple[str, ...]:

@@ -16,6 +16,7 @@ class Requirement(msgspec.Struct, frozen=True):
     source: str
     before: str | None = None
     otherwise: str | None = None  # what the package does where the demand is not met
+    os: str | None = None  # the only system on which it holds
 
 
 class SameCuda(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from attn_doctor.errors import UsageError
 from attn_doctor.judgement import target as closing
-from attn_doctor.judgement import torch_choice
+from attn_doctor.judgement import torch_choice, xformers_beside
 from attn_doctor.judgement.backend import backends
 from attn_doctor.judgement.backend import judge as judge_backend
 from attn_doctor.judgement.check import check
@@ -67,7 +67,13 @@ def about(machine: Machine, one: Plan) -> dict[str, Any]:
     unkept = installs and steps.kept(machine) is None
     warned = ("this Python holds more than packages: nothing of it is kept aside",) if unkept else ()
     return {
-        "warnings": (*one.warnings, *room.scarce(machine, one), *of_conda.replaced(machine, one), *warned),
+        "warnings": (
+            *one.warnings,
+            *room.scarce(machine, one),
+            *of_conda.replaced(machine, one),
+            *_xformers(machine, one),
+            *warned,
+        ),
         "target": target(after_it(machine, one) if one.steps else machine),
         "os": machine.os,
         "folder": steps.folder(machine) if one.steps else None,
@@ -75,6 +81,16 @@ def about(machine: Machine, one: Plan) -> dict[str, Any]:
         "catalogue": catalogue.as_of(),
         "rests_on": steps.digest(machine),
     }
+
+
+def _xformers(machine: Machine, one: Plan) -> Iterator[str]:
+    """That xFormers could no longer be imported beside the flash-attn that comes."""
+    if "xformers" not in machine.packages or not one.steps or xformers_beside.refused(machine):
+        return
+    after = after_it(machine, one)
+    if why := xformers_beside.refused(after):
+        way_out = f"; {xformers_beside.UNCHECKED}=1 has it take any" if xformers_beside.TWO in after.packages else ""
+        yield f"afterwards xformers {after.packages['xformers'].version} cannot be imported: it {why}{way_out}"
 
 
 def target(machine: Machine) -> str:

@@ -192,7 +192,8 @@ def test_a_plan_that_is_carried_out_leaves_the_backend_ready_and_no_new_error(na
         after = check(whatif.apply(facts, [*choose.assignments(one)]), need)
         assert next(verdict for verdict in after.backends if verdict.name == backend).status == "ready"
         added = {finding.code for finding in after.findings if finding.severity == "error"} - errors
-        assert not added - HELPERS, (backend, added)
+        said = {"AD323"} if any("cannot be imported" in warning for warning in one.warnings) else set()
+        assert not added - HELPERS - said, (backend, added)
 
 
 # FlashAttention 4's own demands come in with it, and are not among what a plan can name

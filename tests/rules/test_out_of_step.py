@@ -1,4 +1,4 @@
-"""AD303 to AD308, AD314 to AD316 and AD310: packages that do not belong together, on imagined machines."""
+"""AD303 to AD308, AD310, AD314 to AD316 and AD323: packages that do not belong together, on imagined machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import imagined
 
 A100 = "gpu=NVIDIA A100-SXM4-80GB"
-OURS = {f"AD{number}" for number in range(301, 319)}
+OURS = {f"AD{number}" for number in range(301, 330)}
 
 
 def found(*keys: str) -> dict[str, Any]:
@@ -44,6 +44,21 @@ WRONG = [
         "warning",
         ("5.23.0", "flash-attn>=2.3.3", "2.3.2"),
     ),
+    (
+        ("torch=2.8.0", "pkg.xformers=0.0.32.post2", "pkg.flash-attn=2.8.3"),
+        "AD323",
+        "error",
+        ("0.0.32.post2", "flash-attn>=2.7.1,<=2.8.2", "2.8.3"),
+    ),
+    (
+        ("torch=2.7.1", "pkg.xformers=0.0.31.post1", "pkg.flash-attn=2.8.1"),
+        "AD323",
+        "error",
+        ("0.0.31.post1", "<2.8.1"),
+    ),
+    (("torch=2.7.0", "pkg.xformers=0.0.30", "pkg.flash-attn=2.8.3"), "AD323", "error", ("0.0.30", "<2.7.5")),
+    (("torch=2.13.0", "pkg.xformers=0.0.35", "pkg.flash-attn=2.6.3"), "AD323", "error", ("0.0.35", "2.6.3")),
+    (("torch=2.13.0", "pkg.xformers=0.0.35", "pkg.flash-attn-4=4.0.0b36"), "AD323", "error", ("flash-attn-4",)),
     (
         ("torch=2.2.2", "pkg.transformers=4.40.0", "pkg.flash-attn=2.0.4"),
         "AD307",
@@ -123,6 +138,12 @@ RIGHT = [
     ("os=windows", "torch=2.8.0+cu128", "pkg.triton-windows=3.5.0", "pkg.triton=3.5.0"),
     ("torch=2.8.0", "pkg.xformers=0.0.32.post2"),
     ("torch=2.8.0", "pkg.xformers=0.0.32.post1"),
+    ("torch=2.8.0", "pkg.xformers=0.0.32.post2", "pkg.flash-attn=2.8.2"),
+    ("torch=2.7.1", "pkg.xformers=0.0.31.post1", "pkg.flash-attn=2.8.0.post2"),  # it compares three numbers
+    ("torch=2.7.0", "pkg.xformers=0.0.30", "pkg.flash-attn=2.7.4.post1"),
+    ("os=windows", "torch=2.7.0+cu128", "pkg.xformers=0.0.30", "pkg.flash-attn=2.8.3"),  # it brings its own kernels
+    ("torch=2.6.0", "pkg.xformers=0.0.29.post3", "pkg.flash-attn=2.8.3"),  # it falls back to torch's kernels
+    ("torch=2.9.1", "pkg.xformers=0.0.33.post2", "pkg.flash-attn=2.8.3.post1"),
     ("torch=2.15.0", "pkg.xformers=0.0.35"),
     ("torch=2.8.0", "pkg.xformers=0.0.16rc425"),
     ("torch=2.6.0", "pkg.transformers=5.23.0"),

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from attn_doctor.judgement import conditions
-from attn_doctor.judgement.backend import Backend, Obstacle
+from attn_doctor.judgement import conditions, xformers_beside
+from attn_doctor.judgement.backend import Backend, Obstacle, worst
 from attn_doctor.judgement.backends._package import Brought
 from attn_doctor.knowledge.attention import demands, xformers_floor
 from attn_doctor.knowledge.capability import capability
@@ -32,6 +32,8 @@ def obstacles(machine: Machine, gpu: Gpu | None, need: Need) -> Iterator[Obstacl
             yield Obstacle("blocked", "on AMD it comes from a ROCm folder of the PyTorch index, by hand")
         return
     yield from conditions.cuda_package(machine, gpu, need, row)
+    if (have := BROUGHT.version(machine)) and (why := xformers_beside.refused(machine)):
+        yield Obstacle("blocked", f"{have} {why}")
 
 
 def no_code(machine: Machine, gpu: Gpu) -> str | None:
@@ -46,8 +48,24 @@ def no_code(machine: Machine, gpu: Gpu) -> str | None:
 
 
 def ways(machine: Machine, gpu: Gpu | None) -> Iterator[Obstacle]:
-    if gpu and gpu.vendor == "nvidia":
-        yield from BROUGHT.ways(machine, gpu, wrong=no_code(machine, gpu) or pin_mismatch(machine))
+    if gpu is None or gpu.vendor != "nvidia":
+        return
+    found = list(BROUGHT.ways(machine, gpu, wrong=no_code(machine, gpu) or pin_mismatch(machine)))
+    if found and (why := beside_flash_attn(machine, gpu)):
+        yield Obstacle(worst(found), why)
+    yield from found
+
+
+def beside_flash_attn(machine: Machine, gpu: Gpu) -> str | None:
+    """Why the release for this torch cannot come in, where that is the flash-attn that is there."""
+    from attn_doctor.judgement import wheel_choice  # the catalogue: only where a file is looked for
+    from attn_doctor.wheels.resolve import fitting
+
+    if BROUGHT.version(machine) or wheel_choice.fits(machine, gpu, "xformers"):
+        return None
+    first = next(iter(fitting("xformers", wheel_choice.key(machine, gpu))), None)
+    why = xformers_beside.refused(machine, first.version) if first else None
+    return f"{first.version} {why}" if first and why else None
 
 
 def pin_mismatch(machine: Machine) -> str | None:

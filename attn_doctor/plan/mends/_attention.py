@@ -64,7 +64,12 @@ def _import_error(ailing: Ailing, package: str) -> str | None:
     deep = ailing.machine.facts.readings.get("deep")
     imports = deep.value if isinstance(deep, Known) else {}
     torch, own = imports.get("torch"), imports.get(package)
-    if own is None or not own.error or (torch and torch.error):
+    if (
+        own is None
+        or not own.error
+        or (torch and torch.error)
+        or (package == "xformers" and "AD323" in ailing.findings)
+    ):
         return None
     if any(name in own.error for name in EXCUSES) or ("AD315" in ailing.findings and lacks_another(own)):
         return None

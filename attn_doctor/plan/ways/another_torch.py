@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from attn_doctor.judgement import commands, torch_choice, wheel_choice
+from attn_doctor.judgement import commands, torch_choice, wheel_choice, xformers_beside
 from attn_doctor.knowledge import torch_builds
 from attn_doctor.knowledge.attention import demands
 from attn_doctor.knowledge.index_wheels import IndexWheel
@@ -41,13 +41,15 @@ def move(case: Case) -> tuple[Build, Wheel] | None:
     filters, machine = case.filters, case.machine
     if filters is None:
         return None
-    at_hand = search(filters)[:1] if wheel_choice.torch_serves(machine, None) else ()
+    at_hand = (
+        xformers_beside.preferred(machine, search(filters))[:1] if wheel_choice.torch_serves(machine, None) else []
+    )
     if at_hand and at_hand[0].trust == "upstream":
         return None
     better = replace(filters, trust="upstream") if at_hand else filters
 
     def find(moved: Key) -> tuple[Wheel, ...]:
-        return search(replace(better, key=moved))
+        return tuple(xformers_beside.preferred(machine, search(replace(better, key=moved))))
 
     return next(wheel_choice.moves(machine, filters.package, filters.series, filters.key, find), None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attn_doctor.judgement import wheel_choice
+from attn_doctor.judgement import wheel_choice, xformers_beside
 from attn_doctor.judgement.allowed import INDEX
 from attn_doctor.knowledge.index_wheels import IndexWheel, index_wheel
 from attn_doctor.plan import files, steps
@@ -22,7 +22,7 @@ def plans(case: Case) -> Iterator[Plan]:
     torch = case.machine.torch
     if filters is None or torch is None or not wheel_choice.torch_serves(case.machine, None):
         return
-    found = search(filters)
+    found = xformers_beside.preferred(case.machine, search(filters))
     best_of_each = {wheel.source: wheel for wheel in reversed(found)}  # the first of a host stays
     for wheel in [wheel for wheel in found if best_of_each[wheel.source] is wheel][:SHOWN]:
         yield of_file(case, wheel)
@@ -106,6 +106,9 @@ def _why(case: Case, wheel: Wheel) -> Iterator[str]:
     )
     if wheel.label_lies:
         yield "its name says the old C++ ABI; the file has the new one, as torch does"
+    row = xformers_beside.demanded(case.machine) if wheel.package == xformers_beside.TWO else None
+    if row and xformers_beside.accepts(case.machine, row, wheel.version):
+        yield f"the installed xformers takes flash-attn{row.specifier}"
     if wheel.gpu_code:
         yield f"has code for {', '.join(case.machine.capabilities)}: {' '.join(wheel.gpu_code)}"
 

@@ -80,7 +80,7 @@ def test_a_companion_alone_moves_and_torch_stays() -> None:
 
 def test_several_packages_that_agree_bring_their_torch_back() -> None:
     """One cause, one mend: torch was moved from under them."""
-    built = "pkg.flash-attn=2.8.3+cu12torch2.8cxx11abiTRUE"
+    built = "pkg.flash-attn=2.8.2+cu12torch2.8cxx11abiTRUE"
     plan = repair.plan(imagined("torch=2.9.1+cu128", "pkg.torchvision=0.23.0", "pkg.xformers=0.0.32.post2", built))
     assert changes(plan) == {"torch": "2.8.0+cu128", "triton": "3.4.0"}
     others = [changes(one) for one in plan.alternatives if one.possible]
