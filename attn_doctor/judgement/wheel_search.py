@@ -9,7 +9,16 @@ import msgspec
 
 from attn_doctor import __version__
 from attn_doctor.errors import UsageError
-from attn_doctor.judgement import commands, names, need, other_sources, source_build, torch_choice, wheel_choice
+from attn_doctor.judgement import (
+    commands,
+    names,
+    need,
+    other_sources,
+    source_build,
+    torch_choice,
+    wheel_choice,
+    xformers_beside,
+)
 from attn_doctor.judgement.allowed import sources_of
 from attn_doctor.judgement.backend import Backend, backends
 from attn_doctor.judgement.verdict import STATUSES
@@ -109,6 +118,8 @@ def look_up(what: Wanted, asked: Asked, machine: Machine | None, *, today: str, 
     served = demands(what.backend.name) if what.backend else None
     filters = make_filters(what.package, what.series, served, asked, machine)
     found = search(filters)
+    if machine and what.package == xformers_beside.TWO:
+        found = tuple(xformers_beside.preferred(machine, found))
     misses = () if found else nearest(filters, limit)
     here = machine if filters.asked <= PREFERENCES else None
     helpless = here is not None and _compiled(here) and not wheel_choice.torch_serves(here, None)
@@ -180,6 +191,9 @@ def _notes(
         if obstacles:
             furthest = max(obstacles, key=lambda obstacle: STATUSES.index(obstacle.status))
             yield f"It would not run here as things are: {furthest.reason}."
+    row = xformers_beside.demanded(machine) if filters.package == xformers_beside.TWO else None
+    if row and found:
+        yield f"The installed xformers takes flash-attn{row.specifier}; what it takes comes first."
     yield from _about_the_policy(found, machine)
     if filters.version is None and not (found and found[0].trust == "upstream"):
         name = what.backend.name if what.backend else None

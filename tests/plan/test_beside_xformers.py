@@ -58,3 +58,11 @@ def test_repair_brings_one_that_it_takes_and_touches_nothing_else() -> None:
     after = imagined.judged(*XFORMERS, f"pkg.flash-attn=2.7.3+{BUILT}")
     assert "AD323" not in imagined.codes(after)
     assert imagined.status(after, "xformers") == "ready"
+
+
+def test_the_search_for_wheels_puts_what_it_takes_first() -> None:
+    called = imagined.call("wheels", "fa2", "--facts", "-", "--format", "json", stdin=imagined.facts(*XFORMERS))
+    answer = json.loads(called.out)
+    assert answer["fitting"][0]["version"] == "2.7.3"
+    assert "2.7.3" in answer["next_steps"][0]
+    assert {one["version"] for one in answer["fitting"]} >= {"2.8.3"}  # nothing is left out
