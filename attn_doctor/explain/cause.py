@@ -88,6 +88,8 @@ def matches(cause: Cause, log: Log) -> list[Match]:
     """Where the cause shows in a log, in the order of the log."""
     found: list[Match] = []
     for sign in cause.signs:
+        if not log.may_hold(sign.literal):
+            continue
         for line, match in _enough(log.find(sign.literal, sign.pattern)):
             one = Match(sign, line, match, sign.strength)
             strength = cause.weigh(one, log) if cause.weigh else one.strength
