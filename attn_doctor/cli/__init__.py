@@ -46,7 +46,7 @@ TRACEBACK_VARIABLE = "ATTN_DOCTOR_TRACEBACK"
 
 
 def build_app(arguments: list[str]) -> typer.Typer:
-    """The application with the one command that is called, or with all of them for `--help`."""
+    """The application with the one command that is called, or with all of them for `--help`; none for `--version`."""
     app = typer.Typer(
         name="attn-doctor",
         help="Says which attention backends run on this machine, which could, and why the others cannot.",
@@ -58,6 +58,8 @@ def build_app(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(_main)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if arguments == ["--version"]:
+        return app
     for name, summary in COMMANDS.items():
         if called in (name, None) or called not in COMMANDS:
             module = import_module(f"attn_doctor.cli.{name}")
