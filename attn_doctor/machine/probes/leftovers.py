@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from attn_doctor.knowledge.tables import rows
+from attn_doctor.machine.beside import python_path
 from attn_doctor.machine.facts import Known, Reading
 from attn_doctor.machine.host import CannotLook, Host, join
 from attn_doctor.machine.probe import Probe
@@ -42,12 +43,10 @@ def read(host: Host, target: Target) -> Reading[Leftovers]:
 
 
 def _torch_copies(host: Host, target: Target) -> list[str]:
-    separator = ";" if host.system()[0] == "windows" else ":"
-    python_path = [entry for entry in (host.env("PYTHONPATH") or "").split(separator) if entry]
     user = [site for site in (user_site(host, target),) if site]
     # a virtual environment that sees the system's packages has its own before those of the user
     own = target.site_packages[:1] if target.system_site else ()
-    sites = dict.fromkeys([*python_path, *own, *user, *target.site_packages])
+    sites = dict.fromkeys([*python_path(host), *own, *user, *target.site_packages])
     copies = [join(site, "torch") for site in sites if _has_torch(host, site)]
     if len(copies) < 2:  # noqa: PLR2004
         return copies
