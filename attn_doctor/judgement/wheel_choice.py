@@ -242,8 +242,10 @@ def by_wheel(machine: Machine, wheel: Wheel, where: Key, series: str, move: Buil
     if wheel.trust != "community":
         return
     own = [one for one in published(wheel.package, where, series=series) if one.trust == "upstream"]
-    if machine.allowed and own:
+    if machine.allowed and own and not machine.allowed.of(own):
         why = f"{machine.allowed.said_at} does not allow that of {listed(sources_of(own))}"
+    elif own:
+        why = "upstream has published none that the installed xformers takes"
     else:
         why = "upstream has published none that fits"
     yield Obstacle("installable", f"the file is of {wheel.source}; {why}")

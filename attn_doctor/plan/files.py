@@ -154,7 +154,7 @@ def cautions(wheel: Wheel) -> tuple[str, ...]:
     found: list[str] = []
     if wheel.trust == "community":
         row = source_row(wheel.source)
-        found.append(f"upstream has published no file that fits; this one is of {wheel.source} ({row.trust})")
+        found.append(f"no file of upstream's serves here; this one is of {wheel.source} ({row.trust})")
     if is_pre_release(wheel):
         found.append(f"{wheel.version} is a pre-release: {wheel.package} has no other that fits")
     if wheel.confidence == "low":

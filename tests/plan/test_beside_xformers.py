@@ -31,6 +31,17 @@ def test_one_that_it_takes_comes_first_and_why() -> None:
     assert not said(one)
 
 
+def test_where_upstreams_are_all_refused_nobody_says_that_there_are_none() -> None:
+    keys = tuple(key.replace("python=3.11", "python=3.13") for key in XFORMERS)
+    one = plan("install", "fa2", keys=keys)
+    assert one["wheel"]["trust"] == "community"
+    assert any("no file of upstream's serves here" in warning for warning in one["warnings"])
+    reasons = imagined.backend(imagined.judged(*keys), "flash_attention_2")["reasons"]
+    assert any("none that the installed xformers takes" in reason for reason in reasons)
+    without = imagined.backend(imagined.judged(*keys[:3]), "flash_attention_2")["reasons"]
+    assert not any("xformers" in reason for reason in without)
+
+
 @pytest.mark.parametrize("keys", [XFORMERS[:3], (*XFORMERS[:3], "pkg.xformers=0.0.33.post2")])
 def test_without_it_or_with_one_that_takes_it_the_newest_comes(keys: tuple[str, ...]) -> None:
     one = plan("install", "fa2", keys=keys)
